@@ -1,0 +1,19 @@
+//! The vocabulary and the rules of the gateway. Pure: no I/O, async, clock or randomness; time is an argument.
+
+mod account;
+mod credentials;
+mod flag;
+mod incident;
+mod integration;
+mod password;
+mod time;
+mod verdict;
+
+pub use account::{AccountId, IdentifierError, Institution};
+pub use credentials::{CREDENTIAL_BYTES_MAX, Credentials};
+pub use flag::{Reason, Severity, SignIn, review};
+pub use incident::IncidentId;
+pub use integration::{IntegrationName, IntegrationNameError};
+pub use password::Password;
+pub use time::{Clock, Timestamp};
+pub use verdict::{Answer, NoAnswer, Rejection, Verdict};

@@ -1,0 +1,8 @@
+//! The one use case: a call and its reply. No sockets, no SQL.
+
+mod route;
+
+pub use route::{
+    AccountSource, ContractKind, FaultStatus, IntegrationCheck, IntegrationRule, MustChangeRule, OutageRule,
+    RefusalForm, RouteSettings,
+};

@@ -1,0 +1,5 @@
+//! hyper: listeners, limits, the SOAP endpoint, health and metrics.
+
+mod settings;
+
+pub use settings::{HttpLimits, ServerSettings};

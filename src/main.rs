@@ -1,0 +1,3 @@
+//! The `soapgate` binary.
+
+fn main() {}
