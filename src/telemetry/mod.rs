@@ -1,1 +1,5 @@
-//! See the map in `src/README.md`.
+//! Names of metrics and log fields, and the settings of logs.
+
+mod settings;
+
+pub use settings::LogSettings;
