@@ -316,11 +316,19 @@ mod tests {
     fn a_document_of_another_contract_is_refused() {
         let text = ALMA_DOCUMENTS[0].1;
         let renamed = text.replace("arg1", "argument1");
-        let expected =
-            [Operation { name: "authenticateUser".into(), children: vec!["arg0".into(), "arg1".into()], reply: "SearchResults".into() }];
+        let expected = [Operation {
+            name: "authenticateUser".into(),
+            children: vec!["arg0".into(), "arg1".into()],
+            reply: "SearchResults".into(),
+        }];
         let checked = |text: &str| check("test", text, ALMA_NAMESPACE, Qualified::No, &expected);
         assert_eq!(checked(text), Ok(()));
-        for broken in [renamed, text.replace(ALMA_NAMESPACE, "urn:other"), text.replace(PUBLIC_BASE, "http://x"), text[..200].into()] {
+        for broken in [
+            renamed,
+            text.replace(ALMA_NAMESPACE, "urn:other"),
+            text.replace(PUBLIC_BASE, "http://x"),
+            text[..200].into(),
+        ] {
             assert!(checked(&broken).is_err());
         }
     }

@@ -3,8 +3,9 @@
 mod route;
 mod settings;
 
+pub use crate::contract::AccountSource;
 pub use route::{
-    AccountSource, ContractKind, FaultStatus, IntegrationCheck, IntegrationRule, MustChangeRule, OutageRule,
-    RefusalForm, RouteSettings,
+    ContractKind, FaultStatus, IntegrationCheck, IntegrationRule, MustChangeRule, OutageRule, RefusalForm,
+    RouteSettings,
 };
 pub use settings::{CacheSettings, FlagSettings, InstitutionSettings, NonceSettings, SlowDownSettings};

@@ -144,7 +144,11 @@ impl Metrics {
         let soap_action_mismatches = Counter::default();
         registry.register("calls", "Calls by route, outcome and reason", calls.clone());
         registry.register("call_seconds", "Seconds by route and step of a call", call_seconds.clone());
-        registry.register("identity_calls", "Questions asked of an identity service, by outcome", identity_calls.clone());
+        registry.register(
+            "identity_calls",
+            "Questions asked of an identity service, by outcome",
+            identity_calls.clone(),
+        );
         registry.register("calls_not_served", "Calls of known operations that are not served", not_served.clone());
         registry.register("faults", "Replies that are faults, by route and kind", faults.clone());
         registry.register("flags", "Flags by state and reason", flags.clone());
@@ -178,9 +182,7 @@ impl Metrics {
     /// Resolves the handles of one route.
     #[must_use]
     pub fn route(&self, route: &str) -> RouteMetrics {
-        let seconds = |step| {
-            self.call_seconds.get_or_create(&StepLabels { route: route.to_owned(), step }).clone()
-        };
+        let seconds = |step| self.call_seconds.get_or_create(&StepLabels { route: route.to_owned(), step }).clone();
         let accepted = CallKind::Accepted;
         RouteMetrics {
             route: route.to_owned(),

@@ -7,5 +7,5 @@ mod settings;
 
 pub use account_tag::account_tag;
 pub use log::{LogGuard, start_log};
-pub use metrics::{CallKind, FaultLabels, FlagLabels, Metrics, RouteMetrics};
+pub use metrics::{CallKind, Metrics, RouteMetrics};
 pub use settings::LogSettings;
