@@ -12,6 +12,8 @@ use crate::telemetry::{Metrics, account_tag};
 
 /// How long the worker waits before it tries a failing store again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// Changes written in one transaction at most.
+const BATCH: usize = 256;
 
 /// Where the gateway leaves what may flag.
 #[derive(Clone)]
@@ -35,11 +37,10 @@ impl FlagQueue {
         let change = FlagChange { account, reason, integration, at };
         if let Err(error) = self.queue.try_send(change) {
             self.metrics.flags_dropped.inc();
-            let change = match error {
-                mpsc::error::TrySendError::Closed(change) | mpsc::error::TrySendError::Full(change) => change,
-            };
+            let change = error.into_inner();
             tracing::error!(
-                account.tag = account_tag(&change.account), flag.reason = change.reason.code(),
+                account.tag = account_tag(&change.account),
+                flag.reason = change.reason.code(),
                 "flag.dropped"
             );
         }
@@ -48,30 +49,28 @@ impl FlagQueue {
 
 /// Writes flags until every [`FlagQueue`] is gone and the queue is empty. While the store fails it waits and tries
 /// again; nothing that was queued is given up.
-pub async fn write_flags(mut receiver: FlagReceiver, store: Arc<dyn FlagStore>, metrics: Metrics) {
-    while let Some(change) = receiver.0.recv().await {
-        let mut warned = false;
-        loop {
-            match store.record(&change).await {
-                Ok(flag) => {
-                    // Written after the commit: whoever reads this line finds the flag, also after a SIGKILL.
-                    tracing::info!(
-                        flag.id = %flag.id, flag.reason = change.reason.code(), flag.new = flag.new,
-                        account.tag = account_tag(&change.account), "flag.recorded"
-                    );
-                    if flag.new_reason {
-                        metrics.flag_opened(change.reason);
-                    }
-                    break;
-                }
+pub async fn write_flags(mut receiver: FlagReceiver, store: Arc<dyn FlagStore>) {
+    let mut batch = Vec::new();
+    while receiver.0.recv_many(&mut batch, BATCH).await > 0 {
+        let mut away = false;
+        let flags = loop {
+            match store.record(&batch).await {
+                Ok(flags) => break flags,
                 Err(error) => {
-                    if !warned {
-                        tracing::warn!(error = %error, "flag.store_failed");
-                        warned = true;
+                    if !away {
+                        tracing::warn!(error = %error, waiting = batch.len(), "flag.store_failed");
+                        away = true;
                     }
                     tokio::time::sleep(STORE_RETRY).await;
                 }
             }
+        };
+        // After the commit: whoever reads these lines finds the flags, also after a SIGKILL.
+        for (change, flag) in batch.drain(..).zip(flags) {
+            tracing::info!(
+                flag.id = %flag, flag.reason = change.reason.code(),
+                account.tag = account_tag(&change.account), "flag.recorded"
+            );
         }
     }
 }

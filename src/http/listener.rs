@@ -27,9 +27,13 @@ use crate::http::settings::HttpLimits;
 const BACKLOG: i32 = 1_024;
 
 /// What answers the requests of a listener.
-pub(crate) trait Handler: Send + Sync + 'static {
+pub trait Handler: Send + Sync + 'static {
     /// Answers one request from `peer`.
-    fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 
 /// Opens a listening socket. Port 0 takes a free one.
@@ -47,12 +51,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves `listener` until `stop` is cancelled, then returns once every connection has ended. The caller bounds how
 /// long it waits.
-pub(crate) async fn serve<H: Handler>(
-    listener: TcpListener,
-    handler: Arc<H>,
-    limits: HttpLimits,
-    stop: CancellationToken,
-) {
+pub async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>, limits: HttpLimits, stop: CancellationToken) {
     let connections = Arc::new(Semaphore::new(limits.connections));
     let open = TaskTracker::new();
     let limits = Arc::new(limits);
