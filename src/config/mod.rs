@@ -1,7 +1,15 @@
 //! File and environment to the settings that each part owns; cross checks; all errors at once.
 
+mod calls;
+mod checks;
+mod document;
+mod environment;
+mod identities;
 mod load;
 mod problem;
+mod routes;
+mod section;
+mod server;
 mod settings;
 
 pub use load::load;
