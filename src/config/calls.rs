@@ -9,8 +9,8 @@ use crate::gateway::{CacheSettings, FlagSettings, NonceSettings, SlowDownSetting
 use crate::telemetry::LogSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Reads `[cache]`.
 pub(crate) fn read_cache(section: &Section<'_>) -> CacheSettings {

@@ -109,7 +109,7 @@ fn check_paths(document: &Document<'_>, routes: &[(String, RouteSettings)]) {
         };
         match served.get(path) {
             Some(other) => {
-                document.complain(&path_key, format!("is \"{path}\", which {other} serves; write another path"))
+                document.complain(&path_key, format!("is \"{path}\", which {other} serves; write another path"));
             }
             None => drop(served.insert(path, key)),
         }

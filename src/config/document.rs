@@ -46,7 +46,8 @@ impl<'t> Document<'t> {
                 let (line, column) = position(text, span.start);
                 Place::Column(line, column)
             });
-            Problem::new(place, "", format!("is not TOML: {}", error.message().replace('\n', ", ")))
+            let message = error.message().trim_end_matches(", expected nothing");
+            Problem::new(place, "", format!("is not TOML: {message}"))
         };
         Err(errors.iter().map(problem).collect())
     }

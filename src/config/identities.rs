@@ -1,5 +1,6 @@
 //! Reads `[[identity]]`, `[[institution]]` and `[hashing]`.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ fn read_identity(section: &Section<'_>, name: Option<String>) -> Option<Identity
         section.skip();
     }
     let mut identity = IdentitySettings::new(name?, kind.unwrap_or(IdentityKind::Embedded));
-    identity.timeout = section.span("timeout", identity.timeout, Duration::from_millis(100)..=Duration::from_secs(60));
+    identity.timeout = section.span("timeout", identity.timeout, Duration::from_millis(100)..=Duration::from_mins(1));
     Some(identity)
 }
 
@@ -105,7 +106,7 @@ fn read_probe_accounts(section: &Section<'_>, institution: Option<&Institution>)
         match AccountId::parse(institution, &text) {
             Ok(account) => accounts.push(account),
             Err(error) => {
-                section.complain("probe_accounts", format!("holds {}, which {error}; write {write}", quote(&text)))
+                section.complain("probe_accounts", format!("holds {}, which {error}; write {write}", quote(&text)));
             }
         }
     }
@@ -123,9 +124,9 @@ pub(crate) fn parse_code(section: &Section<'_>, key: &str, text: &str) -> Option
 pub(crate) fn instead<'n>(given: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
     match nearest(given, names.clone()) {
         Some(meant) => format!("did you mean \"{meant}\"?"),
-        None => match names.map(quote).collect::<Vec<_>>() {
+        None => match names.map(quote).collect::<BTreeSet<_>>() {
             known if known.is_empty() => "there is none".to_owned(),
-            known => format!("write {}", known.join(" or ")),
+            known => format!("write {}", Vec::from_iter(known).join(" or ")),
         },
     }
 }

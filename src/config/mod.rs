@@ -5,12 +5,16 @@ mod checks;
 mod document;
 mod environment;
 mod identities;
+#[cfg(test)]
+mod list_tests;
 mod load;
 mod problem;
 mod routes;
 mod section;
 mod server;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use load::load;
 pub use problem::{Problem, Problems};

@@ -98,15 +98,12 @@ impl<'d> Section<'d> {
         for (index, entry) in array.iter().enumerate() {
             let key = format!("{list}[{index}]");
             self.document.locate(&key, self.document.line(entry.span().start));
-            match entry.get_ref().as_table() {
-                Some(table) => {
-                    self.document.open(&key);
-                    entries.push(Section { document: self.document, table: Some(table), key, variable: None });
-                }
-                None => {
-                    let text = format!("is {}; write [[{list}]] above each entry", kind(entry.get_ref()));
-                    self.document.complain(&key, text);
-                }
+            if let Some(table) = entry.get_ref().as_table() {
+                self.document.open(&key);
+                entries.push(Section { document: self.document, table: Some(table), key, variable: None });
+            } else {
+                let text = format!("is {}; write [[{list}]] above each entry", kind(entry.get_ref()));
+                self.document.complain(&key, text);
             }
         }
         entries

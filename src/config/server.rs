@@ -15,8 +15,8 @@ const TLS: &str =
 const DATABASE: &str = "\"sqlite:soapgate.db\", or another path after \"sqlite:\"";
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Reads `[server]` but `data_dir`.
 pub(crate) fn read_server(section: &Section<'_>) -> ServerSettings {
