@@ -15,6 +15,14 @@ pub struct IdentitySettings {
     pub timeout: Duration,
 }
 
+impl IdentitySettings {
+    /// An identity service with every default. One question has five seconds of the eight that a call has.
+    #[must_use]
+    pub fn new(name: String, kind: IdentityKind) -> Self {
+        Self { name, kind, timeout: Duration::from_secs(5) }
+    }
+}
+
 /// The adapters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityKind {

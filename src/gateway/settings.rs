@@ -1,0 +1,88 @@
+//! Settings of the use case: institutions, the verdict cache, nonces, flags, and how guessing is slowed.
+
+use std::time::Duration;
+
+use crate::domain::{AccountId, Institution};
+
+/// One `[[institution]]` of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstitutionSettings {
+    /// Its code, as integrations' names carry it.
+    pub code: Institution,
+    /// The name of the identity service that knows its accounts.
+    pub identity: String,
+    /// Accounts that monitoring signs in with: they never flag.
+    pub probe_accounts: Vec<AccountId>,
+}
+
+/// Settings of the verdict cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// How long a yes answers without asking again; zero switches the cache off.
+    pub ttl: Duration,
+    /// Yes answers remembered at once.
+    pub entries: u64,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(60), entries: 10_000 }
+    }
+}
+
+/// Settings of the checks on a `UsernameToken`'s `Created` and `Nonce`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NonceSettings {
+    /// How old `Created` may be.
+    pub age: Duration,
+    /// How far in the future `Created` may lie, because clocks differ.
+    pub skew: Duration,
+    /// Nonces remembered at once; when full, tokens with a nonce are refused.
+    pub entries: usize,
+}
+
+impl Default for NonceSettings {
+    fn default() -> Self {
+        Self { age: Duration::from_secs(300), skew: Duration::from_secs(60), entries: 100_000 }
+    }
+}
+
+/// Settings of the worker that writes flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlagSettings {
+    /// Verdicts that may wait to be written; beyond that they are counted and dropped, never waited for.
+    pub queue: usize,
+}
+
+impl Default for FlagSettings {
+    fn default() -> Self {
+        Self { queue: 10_000 }
+    }
+}
+
+/// How wrong passwords of registered integrations are slowed, per source address: they are never locked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlowDownSettings {
+    /// Wrong passwords from one address that are answered without delay.
+    pub free: u32,
+    /// What each further one adds to the delay of its answer.
+    pub step: Duration,
+    /// The longest delay.
+    pub longest: Duration,
+    /// How long an address must be quiet until it is forgotten.
+    pub forget: Duration,
+    /// Addresses remembered at once.
+    pub sources: usize,
+}
+
+impl Default for SlowDownSettings {
+    fn default() -> Self {
+        Self {
+            free: 3,
+            step: Duration::from_millis(250),
+            longest: Duration::from_secs(2),
+            forget: Duration::from_secs(600),
+            sources: 10_000,
+        }
+    }
+}
