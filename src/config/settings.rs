@@ -111,7 +111,7 @@ impl Settings {
     }
 }
 
-/// The address of an SQLite file as sqlx reads it: three characters of a path mean something else in a URL.
+/// The address of an `SQLite` file as `sqlx` reads it: three characters of a path mean something else in a URL.
 pub(crate) fn sqlite_url(file: &Path) -> String {
     let path = file.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
     format!("sqlite:{path}")

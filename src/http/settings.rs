@@ -66,7 +66,7 @@ impl Default for HttpLimits {
             body_bytes: 1024 * 1024,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(10),
-            idle_time: Duration::from_secs(60),
+            idle_time: Duration::from_mins(1),
             call_time: Duration::from_secs(8),
         }
     }
