@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::{AccountId, IntegrationName, Reason, Timestamp};
 use crate::store::{FlagChange, FlagStore};
@@ -24,6 +25,16 @@ pub(crate) struct FlagQueue {
 
 /// The other end, for [`write_flags`].
 pub struct FlagReceiver(mpsc::Receiver<FlagChange>);
+
+/// Integrations that an identity service accepted for the first time, to be written down off the calls' path.
+pub struct AcceptedReceiver(pub(crate) mpsc::Receiver<IntegrationName>);
+
+impl AcceptedReceiver {
+    /// The next one; `None` when there will be none.
+    pub async fn next(&mut self) -> Option<IntegrationName> {
+        self.0.recv().await
+    }
+}
 
 impl FlagQueue {
     /// A queue of `most` changes, and its end for the worker.
@@ -47,11 +58,22 @@ impl FlagQueue {
     }
 }
 
-/// Writes flags until every [`FlagQueue`] is gone and the queue is empty. While the store fails it waits and tries
-/// again; nothing that was queued is given up.
-pub async fn write_flags(mut receiver: FlagReceiver, store: Arc<dyn FlagStore>) {
+/// Writes flags until `stop` is cancelled and the queue is empty. While the store fails it waits and tries again;
+/// nothing that was queued is given up.
+pub async fn write_flags(mut receiver: FlagReceiver, store: Arc<dyn FlagStore>, stop: CancellationToken) {
     let mut batch = Vec::new();
-    while receiver.0.recv_many(&mut batch, BATCH).await > 0 {
+    loop {
+        let count = tokio::select! {
+            biased;
+            count = receiver.0.recv_many(&mut batch, BATCH) => count,
+            () = stop.cancelled(), if !receiver.0.is_closed() => {
+                receiver.0.close();
+                continue;
+            }
+        };
+        if count == 0 {
+            return;
+        }
         let mut away = false;
         let flags = loop {
             match store.record(&batch).await {

@@ -18,12 +18,12 @@ mod verify;
 
 pub use crate::contract::AccountSource;
 pub use call::{Body, Call, Presented, Reply};
-pub use flagging::{FlagReceiver, write_flags};
+pub use flagging::{AcceptedReceiver, FlagReceiver, write_flags};
 pub use outcome::{CallError, Outcome};
 pub use route::{
     ContractKind, FaultStatus, IntegrationCheck, IntegrationRule, MustChangeRule, OutageRule, RefusalForm,
     RouteSettings,
 };
 pub use settings::{CacheSettings, FlagSettings, InstitutionSettings, NonceSettings, SlowDownSettings};
-pub use state::{Gateway, GatewayKeys, GatewaySettings};
+pub use state::{Gateway, GatewayKeys, GatewaySettings, Queues};
 pub use table::{Endpoint, InstitutionPlan, RouteTable};

@@ -155,8 +155,8 @@ impl Gateway {
         match verdict {
             Verdict::Accept { .. } => {
                 self.slow_down.right(call.source);
-                if check == IntegrationCheck::Identity && self.remember_accepted(name) {
-                    tracing::info!(integration.id = %name, "integration.accepted_first");
+                if check == IntegrationCheck::Identity {
+                    self.remember_accepted(name);
                 }
             }
             Verdict::Reject(rejection) => {

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{AccountId, Clock, IncidentId, IntegrationName, Reason};
 use crate::gateway::call::Reply;
-use crate::gateway::flagging::{FlagQueue, FlagReceiver};
+use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver};
 use crate::gateway::incidents::Incidents;
 use crate::gateway::nonces::Nonces;
 use crate::gateway::outcome::CallError;
@@ -44,6 +45,17 @@ pub struct GatewayKeys {
     pub incidents: [u8; 32],
 }
 
+/// The ends of the gateway's queues, for the workers that empty them.
+pub struct Queues {
+    /// What may flag.
+    pub flags: FlagReceiver,
+    /// Integrations accepted for the first time.
+    pub accepted: AcceptedReceiver,
+}
+
+/// First acceptances that may wait; there are never more integrations than an institution has systems.
+const ACCEPTED_WAITING: usize = 256;
+
 /// The one use case.
 pub struct Gateway {
     pub(crate) table: ArcSwap<RouteTable>,
@@ -59,11 +71,12 @@ pub struct Gateway {
     incidents: Incidents,
     /// Integrations that an identity service accepted: they can be flagged like registered ones.
     accepted: RwLock<HashSet<AccountId>>,
+    first_accepted: mpsc::Sender<IntegrationName>,
     asks: TaskTracker,
 }
 
 impl Gateway {
-    /// A gateway over `table`; the receiver is for the flag writer. `accepted` are the integrations that an identity
+    /// A gateway over `table`. `accepted` are the integrations that an identity
     /// service accepted before.
     #[must_use]
     pub fn new(
@@ -74,8 +87,9 @@ impl Gateway {
         keys: &GatewayKeys,
         clock: Arc<dyn Clock>,
         metrics: Metrics,
-    ) -> (Self, FlagReceiver) {
+    ) -> (Self, Queues) {
         let (flags, receiver) = FlagQueue::new(settings.flags.queue, metrics.clone());
+        let (first_accepted, accepted_receiver) = mpsc::channel(ACCEPTED_WAITING);
         let asks = TaskTracker::new();
         let gateway = Self {
             table: ArcSwap::from_pointee(table),
@@ -90,9 +104,10 @@ impl Gateway {
             nonce_key: blake3::derive_key("soapgate nonces 1", &keys.cache),
             incidents: Incidents::new(keys.incidents),
             accepted: RwLock::new(accepted.into_iter().map(|name| name.account().clone()).collect()),
+            first_accepted,
             asks,
         };
-        (gateway, receiver)
+        (gateway, Queues { flags: receiver, accepted: AcceptedReceiver(accepted_receiver) })
     }
 
     /// The routes served now. A call keeps the ones it started with.
@@ -147,9 +162,13 @@ impl Gateway {
             || self.accepted.read().unwrap_or_else(PoisonError::into_inner).contains(name.account())
     }
 
-    /// Remembers that an identity service accepted an integration; `true` the first time.
-    pub(crate) fn remember_accepted(&self, name: &IntegrationName) -> bool {
-        self.accepted.write().unwrap_or_else(PoisonError::into_inner).insert(name.account().clone())
+    /// Remembers that an identity service accepted an integration.
+    pub(crate) fn remember_accepted(&self, name: &IntegrationName) {
+        if self.accepted.write().unwrap_or_else(PoisonError::into_inner).insert(name.account().clone())
+            && self.first_accepted.try_send(name.clone()).is_err()
+        {
+            tracing::warn!(integration.id = %name, "integration.not_noted");
+        }
     }
 
     pub(crate) fn flag(&self, table: &RouteTable, account: &AccountId, reason: Reason, by: Option<&IntegrationName>) {

@@ -21,7 +21,7 @@ use crate::domain::NoAnswer;
 use crate::gateway::{Call, CallError, Endpoint, Gateway, Presented, Reply};
 use crate::http::body;
 use crate::http::listener::Handler;
-use crate::http::settings::HttpLimits;
+use crate::http::settings::SharedLimits;
 use crate::soap::Version;
 
 static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
@@ -29,7 +29,7 @@ static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
 /// Serves the gateway's routes.
 pub struct SoapEndpoint {
     gateway: Arc<Gateway>,
-    limits: HttpLimits,
+    limits: SharedLimits,
     permits: Arc<Semaphore>,
     /// Calls that go on without their connection.
     detached: TaskTracker,
@@ -38,8 +38,8 @@ pub struct SoapEndpoint {
 impl SoapEndpoint {
     /// An endpoint for the gateway's routes, with room for `limits.calls` calls at once.
     #[must_use]
-    pub fn new(gateway: Arc<Gateway>, limits: HttpLimits) -> Self {
-        let permits = Arc::new(Semaphore::new(limits.calls));
+    pub fn new(gateway: Arc<Gateway>, limits: SharedLimits) -> Self {
+        let permits = Arc::new(Semaphore::new(limits.load().calls));
         Self { gateway, limits, permits, detached: TaskTracker::new() }
     }
 
@@ -77,6 +77,7 @@ impl SoapEndpoint {
         peer: SocketAddr,
     ) -> Response<Full<Bytes>> {
         let version = media.version();
+        let limits = self.limits.load();
         let permit = Arc::clone(&self.permits).try_acquire_owned();
         let (head, incoming) = request.into_parts();
         let mut call = Call {
@@ -88,14 +89,14 @@ impl SoapEndpoint {
             body: crate::gateway::Body::Broken,
             source: peer.ip(),
             received: Instant::now(),
-            deadline: Instant::now() + self.limits.call_time,
+            deadline: Instant::now() + limits.call_time,
         };
         let Ok(permit) = permit else {
             return respond(self.gateway.answer_without_trying(&call, NoAnswer::Throttled(None)));
         };
-        call.body = body::read(incoming, self.limits.body_bytes, self.limits.body_time).await;
+        call.body = body::read(incoming, limits.body_bytes, limits.body_time).await;
         call.received = Instant::now();
-        call.deadline = call.received + self.limits.call_time;
+        call.deadline = call.received + limits.call_time;
         let gateway = Arc::clone(&self.gateway);
         let answering = Box::pin(async move {
             let _held = permit;

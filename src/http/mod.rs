@@ -10,4 +10,4 @@ mod settings;
 pub use endpoint::SoapEndpoint;
 pub use listener::{Handler, bind, serve};
 pub use management::{Management, Readiness};
-pub use settings::{HttpLimits, ServerSettings};
+pub use settings::{HttpLimits, ServerSettings, SharedLimits};
