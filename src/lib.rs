@@ -8,6 +8,7 @@ pub mod domain;
 pub mod gateway;
 pub mod http;
 pub mod identity;
+pub mod operator;
 pub mod soap;
 pub mod store;
 pub mod telemetry;

@@ -18,6 +18,10 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Self; 5] =
+        [Self::Expired, Self::IntegrationRefused, Self::Locked, Self::MustChange, Self::NoPassword];
+
     /// The public code.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -1,7 +1,18 @@
-//! Who knows whether a password is right: the port, its adapters, the hashing pool.
+//! Who knows whether a password is right: the port, its adapters, the registry of integrations, the hashing pool.
 
+mod argon;
+mod embedded;
+mod hashing;
+mod hashing_error;
+mod lane;
 mod port;
+mod registry;
 mod settings;
 
+pub use argon::{Match, Work};
+pub use embedded::Embedded;
+pub use hashing::{HashingPool, Lane, Turn};
+pub use hashing_error::HashingError;
 pub use port::{Ask, BoxFuture, IdentityError, IdentityService};
+pub use registry::{IntegrationRegistry, RegistryAnswer};
 pub use settings::{HashingSettings, IdentityKind, IdentitySettings, source_key};

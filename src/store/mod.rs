@@ -1,1 +1,26 @@
-//! See the map in `src/README.md`.
+//! The database: embedded accounts, registered integrations, flags, and the feed of changes. SQL lives here and
+//! nowhere else, and what only one kind of database understands lives in that database's own file.
+
+mod accounts;
+mod changes;
+mod database;
+mod error;
+mod feed;
+mod flag_list;
+mod flags;
+mod hash;
+mod integrations;
+mod row;
+mod sqlite;
+#[cfg(test)]
+mod suite;
+
+pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
+pub use changes::{Change, ChangeTable};
+pub use database::Database;
+pub use error::StoreError;
+pub use feed::{ChangeFeed, News};
+pub use flag_list::{FlagRecord, FlagState};
+pub use flags::{FlagChange, FlagId, FlagStore, FlagTable};
+pub use hash::StoredHash;
+pub use integrations::{IntegrationRecord, IntegrationTable, PreviousSecret};

@@ -1,0 +1,146 @@
+//! argon2 itself, on the calling thread: hashing, verifying, and work that only takes the time of a check.
+
+use std::hint::black_box;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+
+use crate::identity::{HashingError, HashingSettings};
+use crate::store::StoredHash;
+
+/// The most a hash may ask for, ours or a stored one: whoever can write a row must not be able to make one check take
+/// gigabytes or minutes.
+const MEMORY_KIB_MAX: u32 = 256 * 1024;
+const ITERATIONS_MAX: u32 = 16;
+const PARALLELISM_MAX: u32 = 16;
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// The password belongs to the hash.
+    Matched {
+        /// Whether the hash was made with other parameters than new ones are.
+        rehash_needed: bool,
+    },
+    /// It does not, or there was no hash.
+    Mismatched,
+}
+
+/// What was done so far, for metrics, and for tests that compare work instead of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Runs of argon2.
+    pub hashes: u64,
+    /// KiB times passes, over all runs: what the time is proportional to.
+    pub kib_passes: u64,
+}
+
+impl Work {
+    fn of(params: &Params) -> Self {
+        Self { hashes: 1, kib_passes: u64::from(params.m_cost()) * u64::from(params.t_cost()) }
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { hashes: self.hashes + other.hashes, kib_passes: self.kib_passes + other.kib_passes }
+    }
+}
+
+/// argon2id with the configured parameters.
+pub(crate) struct Hasher {
+    argon: Argon2<'static>,
+}
+
+impl Hasher {
+    pub(crate) fn new(settings: &HashingSettings) -> Result<Self, HashingError> {
+        let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
+            .map_err(HashingError::parameters)?;
+        within_limits(&params)?;
+        Ok(Self { argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params) })
+    }
+
+    pub(crate) fn hash(&self, password: &[u8]) -> (Result<StoredHash, HashingError>, Work) {
+        let hash = self.argon.hash_password(password).map_err(HashingError::failed);
+        (hash.map(|hash| StoredHash::new(hash.to_string())), Work::of(self.argon.params()))
+    }
+
+    /// Checks a password. Every check takes the work of the configured parameters, whatever it finds and whether there
+    /// is a hash or not, so that the time says nothing about the account:
+    ///
+    /// - no hash: the configured parameters over a salt of zeros, and a mismatch;
+    /// - a hash made with cheaper parameters: its own work, then work that makes up for the difference, also when it
+    ///   matched (a locked account with the right password must not be told from a wrong one);
+    /// - a hash made with dearer parameters takes longer than the others until the account's next accepted sign-in or
+    ///   new password renews it. That cannot be hidden short of doing the dearest stored work for everybody, so lower
+    ///   the parameters only when there is a reason to.
+    pub(crate) fn verify(&self, password: &[u8], stored: Option<&StoredHash>) -> (Result<Match, HashingError>, Work) {
+        let Some(stored) = stored else {
+            let done = burn(self.argon.params(), password);
+            return (done.map(|()| Match::Mismatched), Work::of(self.argon.params()));
+        };
+        let (hash, params) = match read(stored) {
+            Ok(read) => read,
+            Err(error) => return (Err(error), Work::default()),
+        };
+        let work = Work::of(&params);
+        let found = match self.argon.verify_password(password, &hash) {
+            Ok(()) => Match::Matched { rehash_needed: self.is_other(&hash, &params) },
+            Err(argon2::password_hash::Error::PasswordInvalid) => Match::Mismatched,
+            Err(error) => return (Err(HashingError::failed(error)), work),
+        };
+        match self.make_up_for(&params, password) {
+            Ok(extra) => (Ok(found), work.and(extra)),
+            Err(error) => (Err(error), work),
+        }
+    }
+
+    fn is_other(&self, hash: &PasswordHash, params: &Params) -> bool {
+        let ours = self.argon.params();
+        hash.algorithm.as_str() != ARGON2ID_IDENT.as_str()
+            || hash.version != Some(Version::V0x13.into())
+            || (params.m_cost(), params.t_cost(), params.p_cost()) != (ours.m_cost(), ours.t_cost(), ours.p_cost())
+            || hash.hash.is_none_or(|output| output.len() < Params::DEFAULT_OUTPUT_LEN)
+    }
+
+    /// Work that, added to that of `done`, is about the configured amount: as many passes over as little memory as the
+    /// difference takes.
+    fn make_up_for(&self, done: &Params, password: &[u8]) -> Result<Work, HashingError> {
+        let ours = self.argon.params();
+        let missing = Work::of(ours).kib_passes.saturating_sub(Work::of(done).kib_passes);
+        let passes = missing.div_ceil(u64::from(ours.m_cost())).max(1);
+        let memory = u32::try_from(missing / passes).unwrap_or(u32::MAX);
+        if memory < Params::MIN_M_COST {
+            return Ok(Work::default());
+        }
+        let passes = u32::try_from(passes).unwrap_or(u32::MAX);
+        let params = Params::new(memory, passes, 1, None).map_err(HashingError::parameters)?;
+        burn(&params, password)?;
+        Ok(Work::of(&params))
+    }
+}
+
+fn read(stored: &StoredHash) -> Result<(PasswordHash, Params), HashingError> {
+    let hash = PasswordHash::new(stored.as_str()).map_err(|_| HashingError::unreadable())?;
+    Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| HashingError::unreadable())?;
+    let params = Params::try_from(&hash).map_err(|_| HashingError::unreadable())?;
+    if hash.salt.is_none() || hash.hash.is_none() {
+        return Err(HashingError::unreadable());
+    }
+    within_limits(&params)?;
+    Ok((hash, params))
+}
+
+fn within_limits(params: &Params) -> Result<(), HashingError> {
+    let within =
+        params.m_cost() <= MEMORY_KIB_MAX && params.t_cost() <= ITERATIONS_MAX && params.p_cost() <= PARALLELISM_MAX;
+    if within { Ok(()) } else { Err(HashingError::too_costly()) }
+}
+
+/// The work of a hash that nobody looks at.
+fn burn(params: &Params, password: &[u8]) -> Result<(), HashingError> {
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
+        .hash_password_into(password, &[0; 16], &mut output)
+        .map_err(|error| HashingError::failed(error.into()))?;
+    black_box(output);
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! What an operator can do, without HTTP and without printing: commands now, a console later.
+
+mod accounts;
+mod error;
+mod flags;
+mod integrations;
+mod moment;
+mod secret;
+
+pub use accounts::{AccountView, Accounts, NewAccount, NextSignIn};
+pub use error::OperatorError;
+pub use flags::{FlagView, Flags};
+pub use integrations::{IntegrationView, Integrations, Secret};
+pub use moment::{ExpiryError, parse_expiry};
+pub use secret::PasswordRule;

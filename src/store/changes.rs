@@ -1,0 +1,145 @@
+//! What was changed, in order: the rows by which every process learns that something it keeps in memory is stale.
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::domain::{AccountId, IntegrationName, Timestamp};
+use crate::store::database::Write;
+use crate::store::{Database, StoreError, row};
+
+/// Rows that are kept. A process that is further behind starts afresh.
+pub(crate) const KEPT: i64 = 10_000;
+
+/// Something that was changed, by a command or by a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Something about the account: cached verdicts are stale.
+    Account(AccountId),
+    /// The account got a new password or was unlocked: its attempts and remembered guesses are void as well.
+    AccountCleared(AccountId),
+    /// Something about the integration, under the spelling it is registered with. Compare by
+    /// [`IntegrationName::account`]: a caller may spell the name in another case.
+    Integration(IntegrationName),
+}
+
+impl Change {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "account",
+            Self::AccountCleared(_) => "account-cleared",
+            Self::Integration(_) => "integration",
+        }
+    }
+}
+
+/// Changes after a certain one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// All of them, oldest first, and the number of the newest.
+    Complete { changes: Vec<Change>, newest: i64 },
+    /// Not all of them are there any more, or the database is an older one than before.
+    Lost { newest: i64 },
+}
+
+/// The table of changes.
+#[derive(Clone)]
+pub struct ChangeTable {
+    database: Database,
+}
+
+impl ChangeTable {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Tells every process of a change for which there is no row in this database, such as the unlocking of an account
+    /// that another identity service holds.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn announce(&self, change: &Change, now: Timestamp) -> Result<(), StoreError> {
+        let mut write = self.database.write().await?;
+        append(&mut write, change, now).await?;
+        write.commit().await
+    }
+
+    /// The number of the newest change; zero when there was none.
+    pub(crate) async fn newest(&self) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS newest FROM change")
+            .fetch_one(self.database.pool())
+            .await
+            .map_err(StoreError::during("look for changes"))?;
+        row::number(&row, "newest")
+    }
+
+    /// What was changed after the change with the number `after`.
+    pub(crate) async fn since(&self, after: i64) -> Result<Since, StoreError> {
+        // The row `after` itself is read too: while it is there, nothing behind it has been removed.
+        let rows = sqlx::query("SELECT seq, kind, institution, subject FROM change WHERE seq >= $1 ORDER BY seq")
+            .bind(after)
+            .fetch_all(self.database.pool())
+            .await
+            .map_err(StoreError::during("look for changes"))?;
+        let Some((first, rest)) = rows.split_first() else {
+            return self.since_nothing(after).await;
+        };
+        let newest = row::number(rows.last().unwrap_or(first), "seq")?;
+        let first_number = row::number(first, "seq")?;
+        let changed = if first_number == after {
+            rest
+        } else if after == 0 && first_number == 1 {
+            rows.as_slice()
+        } else {
+            return Ok(Since::Lost { newest });
+        };
+        match changed.iter().map(read).collect::<Result<Option<Vec<Change>>, StoreError>>()? {
+            Some(changes) => Ok(Since::Complete { changes, newest }),
+            None => Ok(Since::Lost { newest }),
+        }
+    }
+
+    /// No row is as new as `after`: nothing has ever been changed, or another database stands in this one's place.
+    async fn since_nothing(&self, after: i64) -> Result<Since, StoreError> {
+        let newest = self.newest().await?;
+        if after == 0 && newest == 0 {
+            return Ok(Since::Complete { changes: Vec::new(), newest });
+        }
+        Ok(Since::Lost { newest })
+    }
+}
+
+/// Adds a change to a write that makes it, and removes what is too old.
+pub(crate) async fn append(write: &mut Write, change: &Change, now: Timestamp) -> Result<(), StoreError> {
+    let connection: &mut AnyConnection = write;
+    let (institution, subject) = match change {
+        Change::Account(account) | Change::AccountCleared(account) => {
+            (account.institution().as_str(), account.identifier())
+        }
+        Change::Integration(name) => (name.institution().as_str(), name.as_str()),
+    };
+    let row = sqlx::query("INSERT INTO change (at, kind, institution, subject) VALUES ($1, $2, $3, $4) RETURNING seq")
+        .bind(now.as_millis())
+        .bind(change.kind())
+        .bind(institution)
+        .bind(subject)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(StoreError::during("tell of a change"))?;
+    let seq = row::number(&row, "seq")?;
+    sqlx::query("DELETE FROM change WHERE seq <= $1")
+        .bind(seq.saturating_sub(KEPT))
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::during("remove old changes"))?;
+    Ok(())
+}
+
+/// A row's change; `None` for a kind that a newer version wrote.
+fn read(row: &AnyRow) -> Result<Option<Change>, StoreError> {
+    Ok(match row::text(row, "kind")?.as_str() {
+        "account" => Some(Change::Account(row::account(row, "subject")?)),
+        "account-cleared" => Some(Change::AccountCleared(row::account(row, "subject")?)),
+        "integration" => Some(Change::Integration(row::integration(row, "subject")?)),
+        _ => None,
+    })
+}

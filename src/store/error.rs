@@ -1,0 +1,83 @@
+//! The one error of the store. The database's own error is kept as its source.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A failure of the store. It names what was being done and never holds a value that was being stored. The cause is
+/// its source; [`StoreError::report`] gives both.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StoreError {
+    kind: Kind,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Kind {
+    #[error("the store cannot be reached")]
+    Away,
+    #[error("the database cannot {action}")]
+    Database { action: &'static str, source: sqlx::Error },
+    #[error("the database file {path} cannot be created")]
+    File { path: PathBuf, source: io::Error },
+    #[error("the folder {folder} of the database does not exist: create it, or change database.url")]
+    FolderMissing { folder: PathBuf },
+    #[error("the database cannot be brought to this version's tables")]
+    Migration { source: sqlx::migrate::MigrateError },
+    #[error("the system gives no random numbers")]
+    Random { source: getrandom::Error },
+    #[error("the database holds an unreadable {column}")]
+    Unreadable { column: &'static str },
+    #[error("database.url is not understood: {hint}")]
+    Url { hint: &'static str },
+}
+
+impl StoreError {
+    /// The store as good as gone; for stand-ins of the store.
+    #[must_use]
+    pub fn away() -> Self {
+        Self { kind: Kind::Away }
+    }
+
+    /// The failure and its causes in one line, for logs.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            line.push_str(": ");
+            line.push_str(&error.to_string());
+            cause = error.source();
+        }
+        line
+    }
+
+    /// Names the action in the course of which the database failed: the words after "the database cannot".
+    pub(crate) fn during(action: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self { kind: Kind::Database { action, source } }
+    }
+
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self { kind: Kind::File { path: path.to_path_buf(), source } }
+    }
+
+    pub(crate) fn folder_missing(folder: &Path) -> Self {
+        Self { kind: Kind::FolderMissing { folder: folder.to_path_buf() } }
+    }
+
+    pub(crate) fn migration(source: sqlx::migrate::MigrateError) -> Self {
+        Self { kind: Kind::Migration { source } }
+    }
+
+    pub(crate) fn random(source: getrandom::Error) -> Self {
+        Self { kind: Kind::Random { source } }
+    }
+
+    pub(crate) fn unreadable(column: &'static str) -> Self {
+        Self { kind: Kind::Unreadable { column } }
+    }
+
+    pub(crate) fn url(hint: &'static str) -> Self {
+        Self { kind: Kind::Url { hint } }
+    }
+}

@@ -1,0 +1,52 @@
+//! Reading a row's columns into the types of the domain.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::domain::{AccountId, Institution, IntegrationName, Timestamp};
+use crate::store::{StoreError, StoredHash};
+
+pub(crate) fn text(row: &AnyRow, column: &'static str) -> Result<String, StoreError> {
+    row.try_get(column).map_err(|_| StoreError::unreadable(column))
+}
+
+pub(crate) fn number(row: &AnyRow, column: &'static str) -> Result<i64, StoreError> {
+    row.try_get(column).map_err(|_| StoreError::unreadable(column))
+}
+
+pub(crate) fn count(row: &AnyRow, column: &'static str) -> Result<u64, StoreError> {
+    u64::try_from(number(row, column)?).map_err(|_| StoreError::unreadable(column))
+}
+
+pub(crate) fn yes(row: &AnyRow, column: &'static str) -> Result<bool, StoreError> {
+    Ok(number(row, column)? != 0)
+}
+
+pub(crate) fn time(row: &AnyRow, column: &'static str) -> Result<Timestamp, StoreError> {
+    number(row, column).map(Timestamp::from_millis)
+}
+
+pub(crate) fn optional_time(row: &AnyRow, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+    let millis: Option<i64> = row.try_get(column).map_err(|_| StoreError::unreadable(column))?;
+    Ok(millis.map(Timestamp::from_millis))
+}
+
+pub(crate) fn hash(row: &AnyRow, column: &'static str) -> Result<StoredHash, StoreError> {
+    text(row, column).map(StoredHash::new)
+}
+
+pub(crate) fn optional_hash(row: &AnyRow, column: &'static str) -> Result<Option<StoredHash>, StoreError> {
+    let phc: Option<String> = row.try_get(column).map_err(|_| StoreError::unreadable(column))?;
+    Ok(phc.map(StoredHash::new))
+}
+
+/// The account in the columns `institution` and the one named.
+pub(crate) fn account(row: &AnyRow, column: &'static str) -> Result<AccountId, StoreError> {
+    let institution =
+        Institution::parse(&text(row, "institution")?).map_err(|_| StoreError::unreadable("institution"))?;
+    AccountId::parse(&institution, &text(row, column)?).map_err(|_| StoreError::unreadable(column))
+}
+
+pub(crate) fn integration(row: &AnyRow, column: &'static str) -> Result<IntegrationName, StoreError> {
+    IntegrationName::parse(&text(row, column)?).map_err(|_| StoreError::unreadable(column))
+}
