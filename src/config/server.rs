@@ -98,6 +98,13 @@ pub(crate) fn read_data_dir(server: &Section<'_>, folder: &Path) -> PathBuf {
 /// Reads `database.url` against the data folder. Its value is never shown: other databases carry a password there.
 pub(crate) fn read_database(section: &Section<'_>, data_dir: &Path) -> String {
     let default = sqlite_url(&data_dir.join(DATABASE_FILE));
+    if data_dir.to_str().is_none_or(|folder| folder.contains(['?', '\0'])) {
+        let folder = data_dir.display();
+        section.complain(
+            "url",
+            format!("lies in '{folder}', which no address of a database can name; set server.data_dir"),
+        );
+    }
     let Some(text) = section.text("url", DATABASE) else { return default };
     let Some(path) = text.strip_prefix("sqlite:") else {
         let served = ["postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme));
@@ -107,10 +114,10 @@ pub(crate) fn read_database(section: &Section<'_>, data_dir: &Path) -> String {
         return default;
     };
     let path = path.strip_prefix("//").unwrap_or(path);
-    if path.starts_with(":memory:") {
+    if path.contains(":memory:") {
         section.complain("url", format!("names a database that forgets all accounts and flags; write {DATABASE}"));
-    } else if path.contains(['?', '#']) {
-        section.complain("url", format!("has a query or a fragment, which soapgate sets itself; write {DATABASE}"));
+    } else if path.contains(['?', '\0']) {
+        section.complain("url", format!("has a query, which soapgate sets itself; write {DATABASE}"));
     } else if path.trim().is_empty() || path.ends_with('/') {
         section.complain("url", format!("names no file; write {DATABASE}"));
     } else {

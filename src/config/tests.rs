@@ -128,7 +128,7 @@ fn paths_are_resolved_against_the_file_and_the_data_folder() {
         ("server.data_dir = \".\"\n", "/etc/soapgate", "sqlite:/etc/soapgate/soapgate.db"),
         ("server.data_dir = \"d\"\ndatabase.url = \"sqlite:x.db\"\n", "/etc/soapgate/d", "sqlite:/etc/soapgate/d/x.db"),
         ("database.url = \"sqlite:///srv/x.db\"\n", "/etc/soapgate/data", "sqlite:/srv/x.db"),
-        ("database.url = \"sqlite:50%.db\"\n", "/etc/soapgate/data", "sqlite:/etc/soapgate/data/50%25.db"),
+        ("database.url = \"sqlite:50%.db\"\n", "/etc/soapgate/data", "sqlite:/etc/soapgate/data/50%.db"),
     ];
     for (text, folder, url) in cases {
         let settings = settings(text, &[]);
@@ -233,7 +233,7 @@ fn a_database_is_an_sqlite_file_and_its_address_is_not_shown() {
         ("mysql://u:s3cret@h/db", "names no database that is served"),
         ("soapgate.db", "names no database that is served"),
         ("sqlite::memory:", "names a database that forgets all accounts and flags"),
-        ("sqlite:x.db?mode=ro", "has a query or a fragment, which soapgate sets itself"),
+        ("sqlite:x.db?mode=ro", "has a query, which soapgate sets itself"),
         ("sqlite:", "names no file"),
         ("sqlite:data/", "names no file"),
     ];
@@ -242,6 +242,14 @@ fn a_database_is_an_sqlite_file_and_its_address_is_not_shown() {
             format!("c:2: database.url: {problem}; write \"sqlite:soapgate.db\", or another path after \"sqlite:\"");
         check(&format!("[database]\nurl = \"{url}\"\n"), &[&line]);
     }
+}
+
+#[test]
+fn a_data_folder_that_no_address_can_name_is_refused() {
+    check(
+        "[server]\ndata_dir = \"/srv/what?\"\n[database]\n",
+        &["c:3: database.url: lies in '/srv/what?', which no address of a database can name; set server.data_dir"],
+    );
 }
 
 #[test]
