@@ -181,3 +181,89 @@ impl<'d> Iterator for Children<'d> {
         Some(child)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_text(inner: &str, expected: &str) {
+        let text = format!("<a>{inner}</a>");
+        let document = Document::read(&text, &Limits::default()).expect("a document");
+        assert_eq!(document.root().text(), expected, "{text:?}");
+        assert!(!document.root().has_children() && !document.root().stray_text());
+    }
+
+    #[test]
+    fn text_is_joined_from_all_its_pieces_and_never_trimmed() {
+        check_text("", "");
+        check_text(" p  w ", " p  w ");
+        check_text("a<!-- b -->c", "ac");
+        check_text("<![CDATA[<&]]>&#x3e;<![CDATA[]]]]><![CDATA[>]]>", "<&>]]>");
+        check_text("p&amp;&lt;&gt;\"'é€ ", "p&<>\"'é€ ");
+        check_text("&amp;lt;", "&lt;");
+        check_text("a\r\nb\rc&#13;&#xA;<![CDATA[\r\n]]>", "a\nb\nc\r\n\n");
+    }
+
+    #[test]
+    fn text_beside_elements_is_only_told() {
+        let cases = [
+            ("<a> \n<b/>\t</a>", false),
+            ("<a>x<b/></a>", true),
+            ("<a><b/>x</a>", true),
+            ("<a>&#32;<b/>&#10;</a>", false),
+            ("<a><b/>&#x41;</a>", true),
+            ("<a><b/><![CDATA[x]]></a>", true),
+            ("<a>1&lt;2<b>3&lt;4</b></a>", true),
+        ];
+        for (text, stray) in cases {
+            let document = Document::read(text, &Limits::default()).expect("a document");
+            assert_eq!((document.root().text(), document.root().stray_text()), ("", stray), "{text}");
+        }
+        let document = Document::read("<a>1&lt;2<b c='&lt;'>3&lt;4</b></a>", &Limits::default()).expect("a document");
+        let child = document.root().children().next().expect("a child");
+        assert_eq!((child.text(), child.attribute("", "c")), ("3<4", Some("<")));
+    }
+
+    #[test]
+    fn a_forbidden_reference_is_seen_and_left_out() {
+        for reference in ["&#0;", "&#1;", "&#x1F;", "&#xFFFE;", "&#xD83D;", "&#x110000;", "&#4294967361;"] {
+            let text = format!("<a><b>1{reference}2</b><c/></a>");
+            let document = Document::read(&text, &Limits::default()).expect("a document");
+            let seen: Vec<_> = document.root().descendants().map(|element| element.forbidden_reference()).collect();
+            assert_eq!(seen, [false, true, false], "{text}");
+            assert!(document.forbidden_reference());
+            assert_eq!(document.root().children().next().map(|child| child.text()), Some("12"));
+        }
+        let document = Document::read("<a>&#9;&#10;&#13;</a>", &Limits::default()).expect("a document");
+        assert!(!document.forbidden_reference());
+    }
+
+    #[test]
+    fn names_are_expanded_where_they_stand() {
+        let text = "<a xmlns='u' xmlns:p='v' b='1' p:b='2' xml:lang='en'><p:c xmlns:p='w&amp;'/><d xmlns=''/><e/></a>";
+        let document = Document::read(text, &Limits::default()).expect("a document");
+        let root = document.root();
+        assert!(root.is("u", "a"));
+        assert_eq!(root.attribute("", "b"), Some("1"));
+        assert_eq!(root.attribute("v", "b"), Some("2"));
+        assert_eq!(root.attribute("u", "b"), None);
+        assert_eq!(root.attribute(crate::soap::namespaces::XML, "lang"), Some("en"));
+        assert_eq!(root.attributes().count(), 3);
+        let children: Vec<_> = root.children().map(|child| child.name()).collect();
+        assert_eq!(children, [Name::new("w&", "c"), Name::new("", "d"), Name::new("u", "e")]);
+    }
+
+    #[test]
+    fn children_and_descendants_are_walked_in_order() {
+        let text = "<a><b><c/><d><e/></d></b><f/></a>";
+        let document = Document::read(text, &Limits::default()).expect("a document");
+        let locals = |elements: &mut dyn Iterator<Item = Element<'_>>| {
+            elements.map(|element| element.name().local.to_owned()).collect::<String>()
+        };
+        let root = document.root();
+        assert_eq!(locals(&mut root.children()), "bf");
+        assert_eq!(locals(&mut root.descendants()), "abcdef");
+        let first = root.children().next().expect("a child");
+        assert_eq!((locals(&mut first.children()), locals(&mut first.descendants())), ("cd".into(), "bcde".into()));
+    }
+}

@@ -116,3 +116,160 @@ impl<'d> Envelope<'d> {
 fn has_text(element: &Element<'_>) -> bool {
     element.stray_text() || !all_blank(element.text()) || element.forbidden_reference()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soap::Limits;
+    use crate::soap::namespaces::{SOAP_11, SOAP_12};
+
+    /// Reads `<s:Envelope>` of a namespace around `inner`; what is asked is asked of the envelope.
+    fn ask<T>(
+        namespace: &str,
+        inner: &str,
+        question: impl FnOnce(Envelope<'_>) -> Result<T, ReadError>,
+    ) -> Result<T, ReadErrorKind> {
+        let text = format!("<s:Envelope xmlns:s='{namespace}' xmlns:x='urn:x'>{inner}</s:Envelope>");
+        let document = Document::read(&text, &Limits::default()).expect("a document");
+        Envelope::read(&document).and_then(question).map_err(|error| error.kind)
+    }
+
+    fn not_understood(namespace: &str, block: &str) -> Result<usize, ReadErrorKind> {
+        let inner = format!("<s:Header>{block}</s:Header><s:Body/>");
+        ask(namespace, &inner, |envelope| Ok(envelope.not_understood(|name| name.local == "known").len()))
+    }
+
+    #[test]
+    fn the_version_is_the_namespace_of_the_envelope() {
+        assert_eq!(ask(SOAP_11, "<s:Body/>", |envelope| Ok(envelope.version())), Ok(Version::Soap11));
+        assert_eq!(ask(SOAP_12, "<s:Body/>", |envelope| Ok(envelope.version())), Ok(Version::Soap12));
+        let other = ask("http://www.w3.org/2001/12/soap-envelope", "<s:Body/>", |_| Ok(()));
+        assert_eq!(other, Err(ReadErrorKind::VersionMismatch));
+        for text in ["<Envelope><Body/></Envelope>", "<Envelope xmlns='urn:x'/>"] {
+            let document = Document::read(text, &Limits::default()).expect("a document");
+            assert_eq!(Envelope::read(&document).map(drop), Err(ReadErrorKind::VersionMismatch.into()));
+        }
+        for text in ["<envelope/>".to_owned(), format!("<Body xmlns='{SOAP_11}'/>"), "<html/>".to_owned()] {
+            let document = Document::read(&text, &Limits::default()).expect("a document");
+            assert_eq!(Envelope::read(&document).map(drop), Err(ReadErrorKind::NotAnEnvelope.into()));
+        }
+    }
+
+    #[test]
+    fn header_comes_first_and_nothing_after_the_one_body() {
+        use ReadErrorKind::{MissingBody, SeveralOperations, StrayText, UnexpectedElement};
+        let cases = [
+            ("<s:Body/>", Ok(())),
+            (" <s:Header/> <s:Body> <x:a/> </s:Body> ", Ok(())),
+            ("<s:Header><!-- --></s:Header><s:Body><a>text</a></s:Body>", Ok(())),
+            ("", Err(MissingBody)),
+            ("<s:Header/>", Err(MissingBody)),
+            ("<s:Body/><s:Header/>", Err(UnexpectedElement)),
+            ("<s:Header/><s:Header/><s:Body/>", Err(UnexpectedElement)),
+            ("<s:Body/><s:Body/>", Err(UnexpectedElement)),
+            ("<s:Body/><x:a/>", Err(UnexpectedElement)),
+            ("<x:a/><s:Body/>", Err(UnexpectedElement)),
+            ("<Body/>", Err(UnexpectedElement)),
+            ("<x:Body/>", Err(UnexpectedElement)),
+            ("<s:Header><s:Body/></s:Header>", Err(MissingBody)),
+            ("<s:Body><x:a/><x:a/></s:Body>", Err(SeveralOperations)),
+            ("text<s:Body/>", Err(StrayText)),
+            ("<s:Body/>text", Err(StrayText)),
+            ("<s:Body>text</s:Body>", Err(StrayText)),
+            ("<s:Body><![CDATA[text]]><x:a/></s:Body>", Err(StrayText)),
+            ("<s:Body>&#1;</s:Body>", Err(StrayText)),
+            ("<s:Header>text</s:Header><s:Body/>", Err(StrayText)),
+            ("<s:Header><x:a/>text</s:Header><s:Body/>", Err(StrayText)),
+        ];
+        for (inner, expected) in cases {
+            for namespace in [SOAP_11, SOAP_12] {
+                assert_eq!(ask(namespace, inner, |_| Ok(())), expected, "{inner}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_in_the_envelope_knows_the_version_to_answer_in() {
+        let text = format!("<s:Envelope xmlns:s='{SOAP_12}'/>");
+        let document = Document::read(&text, &Limits::default()).expect("a document");
+        let error = Envelope::read(&document).err().expect("no body");
+        assert_eq!(error, ReadError::in_envelope(Version::Soap12, ReadErrorKind::MissingBody));
+    }
+
+    #[test]
+    fn a_mandatory_block_for_us_must_be_understood() {
+        for namespace in [SOAP_11, SOAP_12] {
+            let cases = [
+                ("", Ok(0)),
+                ("<x:a/>", Ok(0)),
+                ("<x:a s:mustUnderstand='0'/>", Ok(0)),
+                ("<x:a s:mustUnderstand='false'/>", Ok(0)),
+                ("<x:a mustUnderstand='1'/>", Ok(0)),
+                ("<x:a x:mustUnderstand='1'/>", Ok(0)),
+                ("<x:a s:mustUnderstand='1'/>", Ok(1)),
+                ("<x:a s:mustUnderstand=' true '/>", Ok(1)),
+                ("<x:known s:mustUnderstand='1'/>", Ok(0)),
+                ("<x:known s:mustUnderstand='1'/><x:a s:mustUnderstand='1'/><x:a s:mustUnderstand='1'/>", Ok(2)),
+                ("<x:a><x:b s:mustUnderstand='1'/></x:a>", Ok(0)),
+                ("<x:a s:mustUnderstand='9'/>", Err(ReadErrorKind::BadMustUnderstand)),
+                ("<x:a s:mustUnderstand=''/>", Err(ReadErrorKind::BadMustUnderstand)),
+                ("<x:a s:mustUnderstand='TRUE'/>", Err(ReadErrorKind::BadMustUnderstand)),
+                ("<a/>", Err(ReadErrorKind::UnqualifiedHeaderBlock)),
+            ];
+            for (block, expected) in cases {
+                assert_eq!(not_understood(namespace, block), expected, "{block}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_for_other_nodes_are_left_alone() {
+        let role = "http://www.w3.org/2003/05/soap-envelope/role";
+        let cases = [
+            (SOAP_11, "s:actor=''".to_owned(), true),
+            (SOAP_11, "s:actor='http://schemas.xmlsoap.org/soap/actor/next'".to_owned(), true),
+            (SOAP_11, "s:actor='urn:other'".to_owned(), false),
+            (SOAP_11, format!("s:actor='{role}/next'"), false),
+            (SOAP_11, "s:role='urn:other'".to_owned(), true),
+            (SOAP_12, "s:role=''".to_owned(), true),
+            (SOAP_12, format!("s:role='{role}/next'"), true),
+            (SOAP_12, format!("s:role='{role}/ultimateReceiver' s:relay='true'"), true),
+            (SOAP_12, format!("s:role='{role}/none'"), false),
+            (SOAP_12, format!("s:role='urn:other' s:relay='1'"), false),
+            (SOAP_12, "s:actor='urn:other'".to_owned(), true),
+        ];
+        for (namespace, attribute, ours) in cases {
+            let mandatory = format!("<x:a {attribute} s:mustUnderstand='1'/>");
+            assert_eq!(not_understood(namespace, &mandatory), Ok(usize::from(ours)), "{mandatory}");
+            let bad = format!("<x:a {attribute} s:mustUnderstand='9'/>");
+            let expected = if ours { Err(ReadErrorKind::BadMustUnderstand) } else { Ok(0) };
+            assert_eq!(not_understood(namespace, &bad), expected, "{bad}");
+        }
+    }
+
+    #[test]
+    fn encoding_style_has_its_places_and_values_in_soap_12() {
+        use ReadErrorKind::{EncodingStyleMisplaced, EncodingStyleUnknown};
+        let none = "s:encodingStyle='http://www.w3.org/2003/05/soap-envelope/encoding/none'";
+        let soap = "s:encodingStyle='http://www.w3.org/2003/05/soap-encoding'";
+        let other = "s:encodingStyle='http://schemas.xmlsoap.org/soap/encoding/'";
+        let cases = [
+            ("<s:Body><x:a/></s:Body>".to_owned(), Ok(())),
+            (format!("<s:Body><x:a {none}><b {soap}/></x:a></s:Body>"), Ok(())),
+            (format!("<s:Body {soap}/>"), Err(EncodingStyleMisplaced)),
+            (format!("<s:Header {none}/><s:Body/>"), Err(EncodingStyleMisplaced)),
+            (format!("<s:Body><x:a {other}/></s:Body>"), Err(EncodingStyleUnknown)),
+            (format!("<s:Body><x:a><b {other}/></x:a></s:Body>"), Err(EncodingStyleUnknown)),
+            (format!("<s:Header><x:h><b {other}/></x:h></s:Header><s:Body/>"), Err(EncodingStyleUnknown)),
+            (format!("<s:Header><x:h s:role='urn:other' {other}/></s:Header><s:Body/>"), Ok(())),
+        ];
+        for (inner, expected) in cases {
+            assert_eq!(ask(SOAP_12, &inner, |envelope| envelope.check_encoding_style()), expected, "{inner}");
+            assert_eq!(ask(SOAP_11, &inner, |envelope| envelope.check_encoding_style()), Ok(()), "{inner}");
+        }
+        let root = format!("<s:Envelope xmlns:s='{SOAP_12}' {soap}><s:Body/></s:Envelope>");
+        let document = Document::read(&root, &Limits::default()).expect("a document");
+        let envelope = Envelope::read(&document).expect("an envelope");
+        assert_eq!(envelope.check_encoding_style().map_err(|error| error.kind), Err(EncodingStyleMisplaced));
+    }
+}

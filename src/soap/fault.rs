@@ -250,3 +250,119 @@ fn push_upgrade(out: &mut String) {
     }
     out.push_str("</u:Upgrade>");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soap::namespaces::WSSE;
+
+    const HEAD_11: &str = "<?xml version='1.0' encoding='UTF-8'?>\
+        <S:Envelope xmlns:S=\"http://schemas.xmlsoap.org/soap/envelope/\">";
+    const HEAD_12: &str = "<?xml version='1.0' encoding='UTF-8'?>\
+        <env:Envelope xmlns:env=\"http://www.w3.org/2003/05/soap-envelope\">";
+
+    fn check(fault: &Fault<'_>, version: Version, expected: &str) {
+        assert_eq!(String::from_utf8(fault.write(version)).expect("text"), expected);
+    }
+
+    #[test]
+    fn a_soap_11_fault_has_unqualified_children_and_a_prefixed_code() {
+        let fault = Fault::new(FaultCode::Client, "a < b").with_incident("abcdefghijklmnop");
+        let expected = format!(
+            "{HEAD_11}<S:Body><S:Fault><faultcode>S:Client</faultcode><faultstring>a &lt; b (incident abcdefghijklmnop)\
+             </faultstring></S:Fault></S:Body></S:Envelope>"
+        );
+        check(&fault, Version::Soap11, &expected);
+        let expected = format!(
+            "{HEAD_11}<S:Body><S:Fault><faultcode xmlns:wsse=\"{WSSE}\">wsse:FailedAuthentication</faultcode>\
+             <faultstring>x</faultstring></S:Fault></S:Body></S:Envelope>"
+        );
+        check(&Fault::new(FaultCode::FailedAuthentication, "x"), Version::Soap11, &expected);
+    }
+
+    #[test]
+    fn a_soap_12_fault_has_code_and_reason() {
+        let fault = Fault::new(FaultCode::Server, "x").with_incident("i");
+        let expected = format!(
+            "{HEAD_12}<env:Body><env:Fault><env:Code><env:Value>env:Receiver</env:Value></env:Code><env:Reason>\
+             <env:Text xml:lang=\"en\">x (incident i)</env:Text></env:Reason></env:Fault></env:Body></env:Envelope>"
+        );
+        check(&fault, Version::Soap12, &expected);
+        for (code, prefix, namespace, value) in [
+            (FaultCode::InvalidSecurity, "wsse", WSSE, "wsse:InvalidSecurity"),
+            (FaultCode::ProcedureNotPresent, "rpc", namespaces::SOAP_12_RPC, "rpc:ProcedureNotPresent"),
+        ] {
+            let expected = format!(
+                "{HEAD_12}<env:Body><env:Fault><env:Code><env:Value>env:Sender</env:Value><env:Subcode>\
+                 <env:Value xmlns:{prefix}=\"{namespace}\">{value}</env:Value></env:Subcode></env:Code><env:Reason>\
+                 <env:Text xml:lang=\"en\">x</env:Text></env:Reason></env:Fault></env:Body></env:Envelope>"
+            );
+            check(&Fault::new(code, "x"), Version::Soap12, &expected);
+        }
+    }
+
+    #[test]
+    fn a_version_mismatch_says_which_envelopes_are_spoken() {
+        let upgrade = "<u:Upgrade xmlns:u=\"http://www.w3.org/2003/05/soap-envelope\">\
+            <u:SupportedEnvelope qname=\"n:Envelope\" xmlns:n=\"http://www.w3.org/2003/05/soap-envelope\"/>\
+            <u:SupportedEnvelope qname=\"n:Envelope\" xmlns:n=\"http://schemas.xmlsoap.org/soap/envelope/\"/></u:Upgrade>";
+        let fault = Fault::new(FaultCode::VersionMismatch, "x");
+        let expected = format!(
+            "{HEAD_11}<S:Header>{upgrade}</S:Header><S:Body><S:Fault><faultcode>S:VersionMismatch</faultcode>\
+             <faultstring>x</faultstring></S:Fault></S:Body></S:Envelope>"
+        );
+        check(&fault, Version::Soap11, &expected);
+        let expected = format!(
+            "{HEAD_12}<env:Header>{upgrade}</env:Header><env:Body><env:Fault><env:Code><env:Value>env:VersionMismatch\
+             </env:Value></env:Code><env:Reason><env:Text xml:lang=\"en\">x</env:Text></env:Reason></env:Fault>\
+             </env:Body></env:Envelope>"
+        );
+        check(&fault, Version::Soap12, &expected);
+    }
+
+    #[test]
+    fn blocks_not_understood_are_named_in_soap_12_and_not_without_end() {
+        let names = [Name::new("urn:\"<&>", "é"); 9];
+        let fault = Fault { not_understood: &names, ..Fault::new(FaultCode::MustUnderstand, "x") };
+        let text = String::from_utf8(fault.write(Version::Soap12)).expect("text");
+        let block = "<env:NotUnderstood qname=\"n:é\" xmlns:n=\"urn:&quot;&lt;&amp;&gt;\"/>";
+        let expected = format!("{HEAD_12}<env:Header>{}</env:Header><env:Body>", block.repeat(8));
+        assert!(text.starts_with(&expected), "{text}");
+        let text = String::from_utf8(fault.write(Version::Soap11)).expect("text");
+        assert!(text.contains("<faultcode>S:MustUnderstand</faultcode>") && !text.contains("NotUnderstood"), "{text}");
+    }
+
+    #[test]
+    fn every_code_has_its_soap_11_spelling_without_dots() {
+        use FaultCode::{
+            BadArguments, Client, DataEncodingUnknown, FailedAuthentication, FailedCheck, InvalidSecurity,
+            InvalidSecurityToken, MessageExpired, MustUnderstand, ProcedureNotPresent, SecurityTokenUnavailable,
+            Server, UnsupportedAlgorithm, UnsupportedSecurityToken, VersionMismatch,
+        };
+        let cases = [
+            (BadArguments, "S:Client", 400),
+            (Client, "S:Client", 400),
+            (DataEncodingUnknown, "S:Client", 500),
+            (FailedAuthentication, "wsse:FailedAuthentication", 400),
+            (FailedCheck, "wsse:FailedCheck", 400),
+            (InvalidSecurity, "wsse:InvalidSecurity", 400),
+            (InvalidSecurityToken, "wsse:InvalidSecurityToken", 400),
+            (MessageExpired, "wsse:MessageExpired", 400),
+            (MustUnderstand, "S:MustUnderstand", 500),
+            (ProcedureNotPresent, "S:Client", 400),
+            (SecurityTokenUnavailable, "wsse:SecurityTokenUnavailable", 400),
+            (Server, "S:Server", 500),
+            (UnsupportedAlgorithm, "wsse:UnsupportedAlgorithm", 400),
+            (UnsupportedSecurityToken, "wsse:UnsupportedSecurityToken", 400),
+            (VersionMismatch, "S:VersionMismatch", 500),
+        ];
+        for (code, spelling, status_12) in cases {
+            let text = String::from_utf8(Fault::new(code, "x").write(Version::Soap11)).expect("text");
+            assert!(text.contains(&format!(">{spelling}</faultcode>")), "{text}");
+            assert_eq!(
+                (code.standard_status(Version::Soap11), code.standard_status(Version::Soap12)),
+                (500, status_12)
+            );
+        }
+    }
+}

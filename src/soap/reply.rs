@@ -75,3 +75,35 @@ pub(in crate::soap) fn write_message(
     out.push_str(end);
     out.into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_one_line_in_the_version_asked_for() {
+        let write = |body: &mut BodyWriter| {
+            body.markup("<a>").text("\"x\" & <y>\r\u{1}").markup("</a>");
+        };
+        let expected = "<?xml version='1.0' encoding='UTF-8'?>\
+            <S:Envelope xmlns:S=\"http://schemas.xmlsoap.org/soap/envelope/\"><S:Body>\
+            <a>&quot;x&quot; &amp; &lt;y&gt;&#13;</a></S:Body></S:Envelope>";
+        assert_eq!(String::from_utf8(write_reply(Version::Soap11, write)).as_deref(), Ok(expected));
+        let expected = "<?xml version='1.0' encoding='UTF-8'?>\
+            <env:Envelope xmlns:env=\"http://www.w3.org/2003/05/soap-envelope\"><env:Body>\
+            <a>&quot;x&quot; &amp; &lt;y&gt;&#13;</a></env:Body></env:Envelope>";
+        assert_eq!(String::from_utf8(write_reply(Version::Soap12, write)).as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn a_fragment_stands_alone_until_it_is_written_as_text() {
+        let fragment = write_fragment(|inner| {
+            inner.markup("<r>").text("a&b").markup("</r>");
+        });
+        assert_eq!(fragment, "<r>a&amp;b</r>");
+        let outer = write_fragment(|outer| {
+            outer.text(&fragment);
+        });
+        assert_eq!(outer, "&lt;r&gt;a&amp;amp;b&lt;/r&gt;");
+    }
+}

@@ -122,3 +122,129 @@ fn at_most_one<'d>(mut elements: impl Iterator<Item = Element<'d>>) -> Result<Op
     let first = elements.next();
     if elements.next().is_some() { Err(ReadErrorKind::SecurityInvalid) } else { Ok(first) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soap::namespaces::SOAP_11;
+    use crate::soap::{Document, Limits, Version};
+
+    const PROFILE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
+
+    fn read<T>(header: &str, see: impl FnOnce(Option<Security<'_>>) -> T) -> Result<T, ReadErrorKind> {
+        let text = format!(
+            "<s:Envelope xmlns:s='{SOAP_11}' xmlns:w='{WSSE}' xmlns:u='{WSU}' xmlns:x='urn:x'>\
+             <s:Header>{header}</s:Header><s:Body/></s:Envelope>"
+        );
+        let document = Document::read(&text, &Limits::default()).expect("a document");
+        let envelope = Envelope::read(&document).expect("an envelope");
+        let security = Security::read(&envelope);
+        assert!(security.as_ref().err().is_none_or(|error| error.version == Some(Version::Soap11)));
+        security.map(see).map_err(|error| error.kind)
+    }
+
+    fn check_refused(kind: ReadErrorKind, header: &str) {
+        assert_eq!(read(header, |_| ()), Err(kind), "{header}");
+    }
+
+    fn check_token_refused(kind: ReadErrorKind, children: &str) {
+        check_refused(kind, &format!("<w:Security><w:UsernameToken>{children}</w:UsernameToken></w:Security>"));
+    }
+
+    #[test]
+    fn a_token_and_a_timestamp_are_read_as_they_stand() {
+        let header = format!(
+            "<w:Security s:mustUnderstand='true'><u:Timestamp u:Id='t'><u:Created>c1</u:Created><u:Expires>e1</u:Expires>\
+             </u:Timestamp><w:UsernameToken u:Id='i'><w:Username> zoë</w:Username>\
+             <w:Password Type='{PROFILE}#PasswordText'>p&amp;&lt;  </w:Password>\
+             <w:Nonce EncodingType='urn:n#Base64Binary'>bm9uY2U=</w:Nonce><u:Created>c2</u:Created>\
+             <x:other/></w:UsernameToken></w:Security>"
+        );
+        let seen = read(&header, |security| {
+            let security = security.expect("a header");
+            let token = security.token.expect("a token");
+            assert_eq!(security.timestamp, Some(SecurityTimestamp { created: Some("c1"), expires: Some("e1") }));
+            assert_eq!((token.username, token.password), (" zoë", Some("p&<  ")));
+            assert_eq!(token.password_type, PasswordType::Text);
+            assert_eq!((token.nonce, token.created), (Some("bm9uY2U="), Some("c2")));
+        });
+        assert_eq!(seen, Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_said_is_absent() {
+        let token = "<w:Security><w:UsernameToken><w:Username/><w:Password/></w:UsernameToken></w:Security>";
+        let seen = read(token, |security| {
+            let token = security.and_then(|security| security.token).expect("a token");
+            assert_eq!((token.username, token.password, token.password_type), ("", Some(""), PasswordType::Text));
+            assert_eq!((token.nonce, token.created), (None, None));
+        });
+        assert_eq!(seen, Ok(()));
+        assert_eq!(read("", |security| security.is_none()), Ok(true));
+        assert_eq!(read("<x:Security/>", |security| security.is_none()), Ok(true));
+        assert_eq!(read("<w:Security/>", |security| security.is_some_and(|it| it.token.is_none())), Ok(true));
+        assert_eq!(
+            read("<w:Security s:actor='urn:other'><x:a/></w:Security>", |security| security.is_none()),
+            Ok(true)
+        );
+        let no_password = "<w:Security><w:UsernameToken><w:Username>a</w:Username></w:UsernameToken></w:Security>";
+        let password =
+            |security: Option<Security<'_>>| security.and_then(|it| it.token).and_then(|it| it.password).is_none();
+        assert_eq!(read(no_password, password), Ok(true));
+    }
+
+    #[test]
+    fn a_digest_is_told_and_unknown_types_are_refused() {
+        let token = |uri: &str| {
+            format!(
+                "<w:Security><w:UsernameToken><w:Username>a</w:Username><w:Password Type='{uri}'>x</w:Password>\
+                 </w:UsernameToken></w:Security>"
+            )
+        };
+        let kind = |security: Option<Security<'_>>| security.and_then(|it| it.token).map(|it| it.password_type);
+        assert_eq!(read(&token(&format!("{PROFILE}#PasswordDigest")), kind), Ok(Some(PasswordType::Digest)));
+        assert_eq!(read(&token(&format!("{PROFILE}#PasswordText")), kind), Ok(Some(PasswordType::Text)));
+        check_refused(ReadErrorKind::SecurityTokenUnsupported, &token("urn:other"));
+        check_refused(ReadErrorKind::SecurityTokenUnsupported, &token(""));
+    }
+
+    #[test]
+    fn other_tokens_are_unsupported() {
+        for child in ["<w:BinarySecurityToken/>", "<x:Signature/>", "<x:EncryptedData/>", "<UsernameToken/>"] {
+            check_refused(ReadErrorKind::SecurityTokenUnsupported, &format!("<w:Security>{child}</w:Security>"));
+        }
+    }
+
+    #[test]
+    fn doubles_are_refused() {
+        let token = "<w:UsernameToken><w:Username>a</w:Username></w:UsernameToken>";
+        check_refused(ReadErrorKind::SecurityInvalid, "<w:Security/><w:Security/>");
+        check_refused(ReadErrorKind::SecurityInvalid, "<w:Security/><w:Security s:actor=''/>");
+        check_refused(ReadErrorKind::SecurityInvalid, &format!("<w:Security>{token}{token}</w:Security>"));
+        check_refused(ReadErrorKind::SecurityInvalid, "<w:Security><u:Timestamp/><u:Timestamp/></w:Security>");
+        let created = "<u:Created>1</u:Created>";
+        let timestamp = format!("<w:Security><u:Timestamp>{created}{created}</u:Timestamp></w:Security>");
+        check_refused(ReadErrorKind::SecurityInvalid, &timestamp);
+        for child in ["<w:Username>a</w:Username>", "<w:Password/>", "<w:Nonce/>", created] {
+            let children = format!("<w:Username>a</w:Username>{child}{child}");
+            check_token_refused(ReadErrorKind::SecurityInvalid, &children);
+        }
+        assert_eq!(read("<w:Security/><w:Security s:actor='urn:other'/>", |security| security.is_some()), Ok(true));
+    }
+
+    #[test]
+    fn incomplete_and_odd_tokens_are_refused() {
+        for children in [
+            "",
+            "<w:Password>x</w:Password>",
+            "<Username>a</Username>",
+            "<w:Username>a<x:b/></w:Username>",
+            "<w:Username>a</w:Username><w:Password>p<x:b/>w</w:Password>",
+            "<w:Username>a</w:Username><w:Created/>",
+            "text<w:Username>a</w:Username>",
+            "<w:Username>a</w:Username><w:Nonce EncodingType='urn:n#HexBinary'>00</w:Nonce>",
+        ] {
+            check_token_refused(ReadErrorKind::SecurityInvalid, children);
+        }
+    }
+}

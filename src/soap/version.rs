@@ -62,3 +62,20 @@ impl Version {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_media_type_speaks_of_one_version_or_of_none() {
+        assert_eq!(Version::of_media_type("text/xml"), Some(Version::Soap11));
+        assert_eq!(Version::of_media_type("Application/SOAP+XML"), Some(Version::Soap12));
+        assert_eq!(Version::of_media_type("application/xml"), None);
+        for version in [Version::Soap11, Version::Soap12] {
+            assert_eq!(Version::of_namespace(version.namespace()), Some(version));
+            let (media_type, parameter) = version.media_type().split_once("; ").expect("a parameter");
+            assert_eq!((Version::of_media_type(media_type), parameter), (Some(version), "charset=utf-8"));
+        }
+    }
+}
