@@ -1,14 +1,24 @@
 //! `serve`: from settings to a server that runs until a signal ends it.
 
 use std::io::Write;
+use std::path::Path;
 
-use serde_json::json;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::harden::forbid_core_dumps;
 use crate::app::server::Server;
 use crate::config::Settings;
 use crate::telemetry::start_log;
+
+/// The one line on standard output by which other programs find a server that is ready.
+#[derive(Serialize)]
+struct ReadyLine<'a> {
+    ready: bool,
+    soap: String,
+    management: String,
+    config: &'a Path,
+}
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reloads the configuration.
 ///
@@ -28,13 +38,13 @@ pub(crate) async fn run(settings: Settings, greet: impl FnOnce(&Server) -> anyho
     let mut hang_up = signal(SignalKind::hangup())?;
     let file = settings.file.clone();
     let mut server = Server::start(settings).await?;
-    let ready = json!({
-        "ready": true,
-        "soap": format!("http://{}", server.soap),
-        "management": format!("http://{}", server.management),
-        "config": file,
-    });
-    writeln!(std::io::stdout(), "{ready}")?;
+    let ready = ReadyLine {
+        ready: true,
+        soap: format!("http://{}", server.soap),
+        management: format!("http://{}", server.management),
+        config: &file,
+    };
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&ready)?)?;
     greet(&server)?;
     loop {
         tokio::select! {

@@ -155,15 +155,12 @@ impl Server {
             listening
         })
         .await;
-        match drained {
-            Ok(ended) => {
-                ended.context("the SOAP listener failed")?;
-                tracing::info!("server.drained");
-            }
-            Err(_) => tracing::warn!(
-                deadline_ms = u64::try_from(self.settings.server.drain_deadline.as_millis()).unwrap_or(u64::MAX),
-                "server.cut"
-            ),
+        if let Ok(ended) = drained {
+            ended.context("the SOAP listener failed")?;
+            tracing::info!("server.drained");
+        } else {
+            let deadline_ms = self.settings.server.drain_deadline.as_millis();
+            tracing::warn!(deadline_ms, "server.cut");
         }
         self.stop_writing.cancel();
         if tokio::time::timeout(FLAGS_DEADLINE, self.flag_writer).await.is_err() {

@@ -202,8 +202,7 @@ impl Presented {
     /// The credentials at the institution that all sources agree on; `None` when they can belong to no account.
     fn credentials(self, wins: Option<&Institution>, named: Option<&str>) -> Option<Credentials> {
         let institution = match (wins, &self.institution, named) {
-            (Some(institution), _, _) => institution.clone(),
-            (None, Some(institution), _) => institution.clone(),
+            (Some(institution), _, _) | (None, Some(institution), _) => institution.clone(),
             (None, None, Some(named)) => Institution::parse(named.trim()).ok()?,
             (None, None, None) => return None,
         };

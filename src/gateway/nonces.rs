@@ -1,6 +1,6 @@
 //! Nonces of UsernameTokens that were let in, kept until the token itself is too old: a token lets in once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use crate::domain::Timestamp;
@@ -27,7 +27,7 @@ pub(crate) struct Nonces {
 #[derive(Default)]
 struct Seen {
     digests: HashSet<Digest>,
-    by_end: BTreeMap<(Timestamp, Digest), ()>,
+    by_end: BTreeSet<(Timestamp, Digest)>,
 }
 
 impl Nonces {
@@ -38,12 +38,10 @@ impl Nonces {
     /// Remembers a nonce until `end`, which is when its token would be refused as too old anyway.
     pub(crate) fn see(&self, nonce: Digest, end: Timestamp, now: Timestamp) -> Sight {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(entry) = seen.by_end.first_entry() {
-            if entry.key().0 > now {
-                break;
+        while seen.by_end.first().is_some_and(|(end, _)| *end <= now) {
+            if let Some((_, ended)) = seen.by_end.pop_first() {
+                seen.digests.remove(&ended);
             }
-            let ((_, ended), ()) = entry.remove_entry();
-            seen.digests.remove(&ended);
         }
         if seen.digests.contains(&nonce) {
             return Sight::Replayed;
@@ -52,7 +50,7 @@ impl Nonces {
             return Sight::Full;
         }
         seen.digests.insert(nonce);
-        seen.by_end.insert((end, nonce), ());
+        seen.by_end.insert((end, nonce));
         Sight::First
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::contract::{AccountSource, Authorization, ContractError, Freshness};
-use crate::domain::{AccountId, Credentials, IntegrationName, NoAnswer, Rejection, SignIn, Timestamp, Verdict, review};
+use crate::domain::{AccountId, Credentials, IncidentId, IntegrationName, NoAnswer, Rejection, SignIn, Timestamp, Verdict, review};
 use crate::gateway::call::{Body, Call, Presented, Reply};
 use crate::gateway::message::{Request, SignInRequest, read_message};
 use crate::gateway::nonces::Sight;
@@ -248,7 +248,7 @@ impl Gateway {
         if self.log_calls && tracing::enabled!(tracing::Level::INFO) {
             let tag = conclusion.account.as_ref().map(account_tag);
             tracing::info!(
-                call.incident = reply.incident.as_ref().map(|incident| incident.as_str()),
+                call.incident = reply.incident.as_ref().map(IncidentId::as_str),
                 call.route = route.metrics.label(),
                 call.outcome = kind.outcome(),
                 call.reason = kind.reason(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::domain::{Answer, Credentials, IntegrationName};
-use crate::identity::{Ask, IdentityError, IdentityService, IntegrationRegistry};
+use crate::identity::{Ask, IdentityError, IdentityService, IntegrationRegistry, RegistryAnswer};
 
 /// Whom a question goes to.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl Asked {
             Self::Registry(registry, name) => registry
                 .verify(Some(name), credentials.password(), source, deadline)
                 .await
-                .map(|answer| answer.answer()),
+                .map(RegistryAnswer::answer),
             Self::Service(service) => service.verify(Ask { credentials, source, deadline }).await,
         }
     }
