@@ -28,7 +28,7 @@ const fn op(name: &'static str, arguments: usize) -> AlmaOperation {
 }
 
 /// The one operation that is served.
-pub const AUTHENTICATE_USER: &str = "authenticateUser";
+pub(crate) const AUTHENTICATE_USER: &str = "authenticateUser";
 
 /// Every service of which clients are known.
 pub static ALMA_SERVICES: [AlmaService; 7] = [

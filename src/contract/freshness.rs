@@ -85,7 +85,7 @@ mod tests {
     const NOW: &str = "2026-11-22T12:00:00Z";
 
     fn freshness() -> Freshness {
-        Freshness { now: read(NOW).expect("a time"), age: Duration::from_secs(300), skew: Duration::from_secs(60) }
+        Freshness { now: read(NOW).expect("a time"), age: Duration::from_mins(5), skew: Duration::from_mins(1) }
     }
 
     fn token<'a>(nonce: Option<&'a str>, created: Option<&'a str>) -> UsernameToken<'a> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::contract::{AccountSource, Authorization, ContractError, Freshness};
-use crate::domain::{AccountId, Credentials, IncidentId, IntegrationName, NoAnswer, Rejection, SignIn, Timestamp, Verdict, review};
+use crate::domain::{
+    AccountId, Credentials, IncidentId, IntegrationName, NoAnswer, Rejection, SignIn, Timestamp, Verdict, review,
+};
 use crate::gateway::call::{Body, Call, Presented, Reply};
 use crate::gateway::message::{Request, SignInRequest, read_message};
 use crate::gateway::nonces::Sight;

@@ -34,10 +34,9 @@ impl Asked {
         deadline: Instant,
     ) -> Result<Answer, IdentityError> {
         match self {
-            Self::Registry(registry, name) => registry
-                .verify(Some(name), credentials.password(), source, deadline)
-                .await
-                .map(RegistryAnswer::answer),
+            Self::Registry(registry, name) => {
+                registry.verify(Some(name), credentials.password(), source, deadline).await.map(RegistryAnswer::answer)
+            }
             Self::Service(service) => service.verify(Ask { credentials, source, deadline }).await,
         }
     }

@@ -18,7 +18,7 @@ use crate::telemetry::{Metrics, RouteMetrics};
 pub(crate) type Fingerprint = [u8; 32];
 
 /// A route with everything resolved that a call of it needs.
-pub struct Route {
+pub(crate) struct Route {
     pub(crate) settings: RouteSettings,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) replies: Replies,

@@ -126,7 +126,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_has_its_own_time_once_its_first_byte_is_there() {
-        let pace = Pace::new(Duration::from_secs(60), Duration::from_secs(10));
+        let pace = Pace::new(Duration::from_mins(1), Duration::from_secs(10));
         pace.call_begins();
         pace.call_ended();
         tokio::time::advance(Duration::from_secs(59)).await;
@@ -141,12 +141,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_has_no_deadline_of_the_connection() {
-        let pace = Pace::new(Duration::from_secs(60), Duration::from_secs(10));
+        let pace = Pace::new(Duration::from_mins(1), Duration::from_secs(10));
         pace.call_begins();
-        tokio::time::advance(Duration::from_secs(3_600)).await;
+        tokio::time::advance(Duration::from_hours(1)).await;
         assert!(pace.next_look().is_some());
         pace.call_ended();
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert!(pace.next_look().is_none());
     }
 }
