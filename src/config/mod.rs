@@ -1,8 +1,20 @@
 //! File and environment to the settings that each part owns; cross checks; all errors at once.
 
+mod calls;
+mod checks;
+mod document;
+mod environment;
+mod identities;
+#[cfg(test)]
+mod list_tests;
 mod load;
 mod problem;
+mod routes;
+mod section;
+mod server;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use load::load;
 pub use problem::{Problem, Problems};

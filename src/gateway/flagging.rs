@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::{AccountId, IntegrationName, Reason, Timestamp};
 use crate::store::{FlagChange, FlagStore};
@@ -12,6 +13,8 @@ use crate::telemetry::{Metrics, account_tag};
 
 /// How long the worker waits before it tries a failing store again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// Changes written in one transaction at most.
+const BATCH: usize = 256;
 
 /// Where the gateway leaves what may flag.
 #[derive(Clone)]
@@ -22,6 +25,16 @@ pub(crate) struct FlagQueue {
 
 /// The other end, for [`write_flags`].
 pub struct FlagReceiver(mpsc::Receiver<FlagChange>);
+
+/// Integrations that an identity service accepted for the first time, to be written down off the calls' path.
+pub struct AcceptedReceiver(pub(crate) mpsc::Receiver<IntegrationName>);
+
+impl AcceptedReceiver {
+    /// The next one; `None` when there will be none.
+    pub async fn next(&mut self) -> Option<IntegrationName> {
+        self.0.recv().await
+    }
+}
 
 impl FlagQueue {
     /// A queue of `most` changes, and its end for the worker.
@@ -35,43 +48,51 @@ impl FlagQueue {
         let change = FlagChange { account, reason, integration, at };
         if let Err(error) = self.queue.try_send(change) {
             self.metrics.flags_dropped.inc();
-            let change = match error {
-                mpsc::error::TrySendError::Closed(change) | mpsc::error::TrySendError::Full(change) => change,
-            };
+            let change = error.into_inner();
             tracing::error!(
-                account.tag = account_tag(&change.account), flag.reason = change.reason.code(),
+                account.tag = account_tag(&change.account),
+                flag.reason = change.reason.code(),
                 "flag.dropped"
             );
         }
     }
 }
 
-/// Writes flags until every [`FlagQueue`] is gone and the queue is empty. While the store fails it waits and tries
-/// again; nothing that was queued is given up.
-pub async fn write_flags(mut receiver: FlagReceiver, store: Arc<dyn FlagStore>, metrics: Metrics) {
-    while let Some(change) = receiver.0.recv().await {
-        let mut warned = false;
-        loop {
-            match store.record(&change).await {
-                Ok(flag) => {
-                    // Written after the commit: whoever reads this line finds the flag, also after a SIGKILL.
-                    tracing::info!(
-                        flag.id = %flag.id, flag.reason = change.reason.code(), flag.new = flag.new,
-                        account.tag = account_tag(&change.account), "flag.recorded"
-                    );
-                    if flag.new_reason {
-                        metrics.flag_opened(change.reason);
-                    }
-                    break;
-                }
+/// Writes flags until `stop` is cancelled and the queue is empty. While the store fails it waits and tries again;
+/// nothing that was queued is given up.
+pub async fn write_flags(mut receiver: FlagReceiver, store: Arc<dyn FlagStore>, stop: CancellationToken) {
+    let mut batch = Vec::new();
+    loop {
+        let count = tokio::select! {
+            biased;
+            count = receiver.0.recv_many(&mut batch, BATCH) => count,
+            () = stop.cancelled(), if !receiver.0.is_closed() => {
+                receiver.0.close();
+                continue;
+            }
+        };
+        if count == 0 {
+            return;
+        }
+        let mut away = false;
+        let flags = loop {
+            match store.record(&batch).await {
+                Ok(flags) => break flags,
                 Err(error) => {
-                    if !warned {
-                        tracing::warn!(error = %error, "flag.store_failed");
-                        warned = true;
+                    if !away {
+                        tracing::warn!(error = %error, waiting = batch.len(), "flag.store_failed");
+                        away = true;
                     }
                     tokio::time::sleep(STORE_RETRY).await;
                 }
             }
+        };
+        // After the commit: whoever reads these lines finds the flags, also after a SIGKILL.
+        for (change, flag) in batch.drain(..).zip(flags) {
+            tracing::info!(
+                flag.id = %flag, flag.reason = change.reason.code(),
+                account.tag = account_tag(&change.account), "flag.recorded"
+            );
         }
     }
 }

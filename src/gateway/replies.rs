@@ -53,7 +53,9 @@ impl Replies {
             | None => AlmaRefusal::ErrorsExist,
         };
         let (accepted, refused) = match settings.contract {
-            ContractKind::Alma => (Fixed::new(write_accepted), Fixed::new(|version| write_refused(version, alma_refusal))),
+            ContractKind::Alma => {
+                (Fixed::new(write_accepted), Fixed::new(|version| write_refused(version, alma_refusal)))
+            }
             ContractKind::Authenticate => {
                 (Fixed::new(|version| write_return(version, true)), Fixed::new(|version| write_return(version, false)))
             }

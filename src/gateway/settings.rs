@@ -26,7 +26,7 @@ pub struct CacheSettings {
 
 impl Default for CacheSettings {
     fn default() -> Self {
-        Self { ttl: Duration::from_secs(60), entries: 10_000 }
+        Self { ttl: Duration::from_mins(1), entries: 10_000 }
     }
 }
 
@@ -43,7 +43,7 @@ pub struct NonceSettings {
 
 impl Default for NonceSettings {
     fn default() -> Self {
-        Self { age: Duration::from_secs(300), skew: Duration::from_secs(60), entries: 100_000 }
+        Self { age: Duration::from_mins(5), skew: Duration::from_mins(1), entries: 100_000 }
     }
 }
 
@@ -81,7 +81,7 @@ impl Default for SlowDownSettings {
             free: 3,
             step: Duration::from_millis(250),
             longest: Duration::from_secs(2),
-            forget: Duration::from_secs(600),
+            forget: Duration::from_mins(10),
             sources: 10_000,
         }
     }

@@ -137,9 +137,7 @@ impl Endpoint {
 fn served_paths(settings: &RouteSettings) -> Vec<(String, Served)> {
     let alma = || ALMA_SERVICES.iter().flat_map(|service| service.paths.iter().map(move |path| (*path, service)));
     match (settings.contract, &settings.path) {
-        (ContractKind::Alma, None) => {
-            alma().map(|(path, service)| (path.to_owned(), Served::Alma(service))).collect()
-        }
+        (ContractKind::Alma, None) => alma().map(|(path, service)| (path.to_owned(), Served::Alma(service))).collect(),
         (ContractKind::Alma, Some(own)) => {
             let service = alma().find(|(path, _)| path == own).map_or(&ALMA_SERVICES[0], |(_, service)| service);
             vec![(own.clone(), Served::Alma(service))]

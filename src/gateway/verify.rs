@@ -9,14 +9,20 @@ use moka::future::Cache;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{AccountId, Answer, Credentials, NoAnswer, Verdict};
+use crate::domain::{AccountId, Answer, Credentials, NoAnswer, SignIn, Verdict};
+use crate::gateway::question::Asked;
 use crate::gateway::settings::CacheSettings;
-use crate::identity::{Ask, IdentityError, IdentityService};
+use crate::gateway::table::Fingerprint;
+use crate::identity::IdentityError;
 use crate::telemetry::Metrics;
 
-/// What separates one question's digest from another's beside the credentials: the route's fingerprint, so that a
-/// route that was changed starts with nothing remembered, and who is signing in.
-pub(crate) type Scope = [u8; 32];
+/// What separates one question's digest from another's beside the credentials: the fingerprints of the route and of
+/// the institution, so that one that was changed starts with nothing remembered, and who is signing in.
+pub(crate) struct Scope<'a> {
+    pub(crate) route: &'a Fingerprint,
+    pub(crate) institution: &'a Fingerprint,
+    pub(crate) sign_in: SignIn,
+}
 
 type Digest = [u8; 32];
 
@@ -63,8 +69,8 @@ impl Verifier {
     /// nothing, the question goes on for those who asked the same.
     pub(crate) async fn verify(
         self: &Arc<Self>,
-        scope: &Scope,
-        service: &Arc<dyn IdentityService>,
+        scope: &Scope<'_>,
+        asked: Asked,
         credentials: Credentials,
         source: IpAddr,
         deadline: Instant,
@@ -74,8 +80,8 @@ impl Verifier {
             self.metrics.cache_hits.inc();
             return Verified { verdict: Verdict::Accept { must_change: yes.must_change }, fresh: false };
         }
-        let (verifier, service) = (Arc::clone(self), Arc::clone(service));
-        let ask = self.asks.spawn(async move { verifier.ask(digest, service, credentials, source, deadline).await });
+        let verifier = Arc::clone(self);
+        let ask = self.asks.spawn(async move { verifier.ask(digest, asked, credentials, source, deadline).await });
         let said = match tokio::time::timeout_at(deadline, ask).await {
             Ok(Ok(said)) => said,
             Ok(Err(panicked)) => {
@@ -85,6 +91,12 @@ impl Verifier {
             Err(_) => Err(NoAnswer::TimedOut),
         };
         Verified { verdict: Verdict::from(said), fresh: true }
+    }
+
+    /// Forgets every yes.
+    pub(crate) fn forget_all(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.remembered.invalidate_all();
     }
 
     /// Forgets every yes for an account, because somebody changed it.
@@ -98,7 +110,7 @@ impl Verifier {
     async fn ask(
         &self,
         digest: Digest,
-        service: Arc<dyn IdentityService>,
+        asked: Asked,
         credentials: Credentials,
         source: IpAddr,
         deadline: Instant,
@@ -107,11 +119,11 @@ impl Verifier {
             .remembered
             .try_get_with(digest, async {
                 let changes = self.changes.load(Ordering::SeqCst);
-                let said = service.verify(Ask { credentials: &credentials, source, deadline }).await;
-                self.metrics.identity_asked(service.name(), outcome(&said));
+                let said = asked.verify(&credentials, source, deadline).await;
+                self.metrics.identity_asked(asked.name(), outcome(&said));
                 let said = said.map_err(|error| {
                     tracing::warn!(
-                        identity.name = service.name(), reason = error.no_answer.label(), error = %error,
+                        identity.name = asked.name(), reason = error.no_answer.label(), error = %error,
                         "identity.no_answer"
                     );
                     error.no_answer
@@ -135,10 +147,14 @@ impl Verifier {
         }
     }
 
-    fn digest(&self, scope: &Scope, credentials: &Credentials) -> Digest {
+    fn digest(&self, scope: &Scope<'_>, credentials: &Credentials) -> Digest {
         let account = credentials.account();
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(scope);
+        hasher.update(scope.route).update(scope.institution);
+        hasher.update(match scope.sign_in {
+            SignIn::Account => b"a",
+            SignIn::KnownIntegration => b"i",
+        });
         for part in [account.institution().as_str(), account.identifier(), credentials.password().expose()] {
             hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hasher.update(part.as_bytes());

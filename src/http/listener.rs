@@ -21,15 +21,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::http::pace::{Pace, Paced};
-use crate::http::settings::HttpLimits;
+use crate::http::settings::{HttpLimits, SharedLimits};
 
 /// Connections that the kernel may hold before they are accepted.
 const BACKLOG: i32 = 1_024;
 
 /// What answers the requests of a listener.
-pub(crate) trait Handler: Send + Sync + 'static {
+pub trait Handler: Send + Sync + 'static {
     /// Answers one request from `peer`.
-    fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 
 /// Opens a listening socket. Port 0 takes a free one.
@@ -47,15 +51,9 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves `listener` until `stop` is cancelled, then returns once every connection has ended. The caller bounds how
 /// long it waits.
-pub(crate) async fn serve<H: Handler>(
-    listener: TcpListener,
-    handler: Arc<H>,
-    limits: HttpLimits,
-    stop: CancellationToken,
-) {
-    let connections = Arc::new(Semaphore::new(limits.connections));
+pub async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>, limits: SharedLimits, stop: CancellationToken) {
+    let connections = Arc::new(Semaphore::new(limits.load().connections));
     let open = TaskTracker::new();
-    let limits = Arc::new(limits);
     loop {
         let permit = tokio::select! {
             () = stop.cancelled() => break,
@@ -67,7 +65,7 @@ pub(crate) async fn serve<H: Handler>(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (handler, limits, stop) = (Arc::clone(&handler), Arc::clone(&limits), stop.clone());
+                let (handler, limits, stop) = (Arc::clone(&handler), limits.load_full(), stop.clone());
                 open.spawn(async move {
                     connection(stream, peer, &*handler, &limits, &stop).await;
                     drop(permit);

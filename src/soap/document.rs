@@ -3,9 +3,8 @@
 
 use std::ops::Range;
 
-use zeroize::Zeroizing;
-
-use crate::soap::{Limits, Name, ReadError};
+use crate::soap::text::{Text, TextBuffer};
+use crate::soap::{Limits, Name, ReadError, parse};
 
 /// A well-formed document within its limits. It borrows from the text; what had to be decoded is wiped on drop.
 ///
@@ -22,7 +21,7 @@ pub struct Document<'a> {
     pub(in crate::soap) attributes: Vec<AttributeNode<'a>>,
     /// Namespace names; each is here once, so that equal names have equal indexes.
     pub(in crate::soap) namespaces: Vec<Text<'a>>,
-    pub(in crate::soap) decoded: Zeroizing<String>,
+    pub(in crate::soap) texts: TextBuffer,
 }
 
 /// An element. The elements below it are the nodes from its own index to `end`.
@@ -30,27 +29,25 @@ pub(in crate::soap) struct Node<'a> {
     pub(in crate::soap) qualified: &'a str,
     pub(in crate::soap) local_start: usize,
     pub(in crate::soap) namespace: usize,
-    pub(in crate::soap) parent: usize,
     pub(in crate::soap) end: usize,
     pub(in crate::soap) attributes: Range<usize>,
     pub(in crate::soap) text: Text<'a>,
-    pub(in crate::soap) children: usize,
     pub(in crate::soap) stray_text: bool,
     pub(in crate::soap) forbidden_reference: bool,
 }
 
 /// An attribute that is no namespace declaration.
 pub(in crate::soap) struct AttributeNode<'a> {
-    pub(in crate::soap) local: &'a str,
+    pub(in crate::soap) qualified: &'a str,
+    pub(in crate::soap) local_start: usize,
     pub(in crate::soap) namespace: usize,
     pub(in crate::soap) value: Text<'a>,
 }
 
-/// Text as it stands in the document, or, when it had to be put together, in the document's own buffer.
-#[derive(Clone)]
-pub(in crate::soap) enum Text<'a> {
-    Decoded(Range<usize>),
-    Raw(&'a str),
+impl AttributeNode<'_> {
+    pub(in crate::soap) fn local(&self) -> &str {
+        self.qualified.get(self.local_start..).unwrap_or_default()
+    }
 }
 
 impl<'a> Document<'a> {
@@ -63,7 +60,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the text is not well-formed, has something that SOAP forbids, or exceeds a limit.
     pub fn read(text: &'a str, limits: &Limits) -> Result<Self, ReadError> {
-        crate::soap::parse::read(text, limits)
+        parse::read(text, limits)
     }
 
     /// The root element.
@@ -78,15 +75,8 @@ impl<'a> Document<'a> {
         self.nodes.iter().any(|node| node.forbidden_reference)
     }
 
-    fn text(&self, text: &Text<'a>) -> &str {
-        match text {
-            Text::Decoded(range) => self.decoded.get(range.clone()).unwrap_or_default(),
-            Text::Raw(raw) => raw,
-        }
-    }
-
     fn namespace(&self, index: usize) -> &str {
-        self.namespaces.get(index).map_or("", |name| self.text(name))
+        self.namespaces.get(index).map_or("", |name| self.texts.get(name))
     }
 }
 
@@ -119,13 +109,13 @@ impl<'d> Element<'d> {
     /// Empty when there are child elements; whether text stands beside them is [`Element::stray_text`].
     #[must_use]
     pub fn text(&self) -> &'d str {
-        self.document.text(&self.node().text)
+        self.document.texts.get(&self.node().text)
     }
 
     /// Whether there are child elements.
     #[must_use]
     pub fn has_children(&self) -> bool {
-        self.node().children > 0
+        self.node().end > self.index + 1
     }
 
     /// Whether anything but blanks stands beside the child elements.
@@ -163,7 +153,10 @@ impl<'d> Element<'d> {
         let document = self.document;
         let attributes = document.attributes.get(self.node().attributes.clone()).unwrap_or_default();
         attributes.iter().map(move |attribute| {
-            (Name::new(document.namespace(attribute.namespace), attribute.local), document.text(&attribute.value))
+            (
+                Name::new(document.namespace(attribute.namespace), attribute.local()),
+                document.texts.get(&attribute.value),
+            )
         })
     }
 }

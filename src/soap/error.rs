@@ -77,7 +77,7 @@ pub enum ReadErrorKind {
     NameTooLong,
     /// The root is not an envelope.
     NotAnEnvelope,
-    /// A UsernameToken carries a digest, which no identity service can check.
+    /// A `UsernameToken` carries a digest, which no identity service can check.
     PasswordDigest,
     /// A processing instruction.
     ProcessingInstruction,
@@ -128,7 +128,7 @@ pub enum Flaw {
     Name,
     /// A namespace declaration that is not allowed.
     NamespaceDeclaration,
-    /// Something beside the one root element.
+    /// Something beside the one root element, or no root element.
     OutsideRoot,
     /// `&` that starts no reference, or a reference to nothing.
     Reference,

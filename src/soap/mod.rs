@@ -4,10 +4,15 @@
 //! (version, header blocks, the operation), [`Security::read`] (WS-Security). Out: [`write_reply`] and
 //! [`Fault::write`]. Whatever cannot be read is a [`ReadError`].
 
+mod chars;
+#[cfg(test)]
+mod counted;
+mod declaration;
 mod document;
 mod encoding;
 mod envelope;
 mod error;
+mod escape;
 mod fault;
 mod header;
 mod limits;
@@ -15,8 +20,12 @@ mod name;
 pub mod namespaces;
 mod operation;
 mod parse;
+mod reference;
 mod reply;
+mod scope;
 mod security;
+mod tag;
+mod text;
 mod version;
 
 pub use document::{Children, Document, Element};

@@ -1,6 +1,10 @@
 //! Replies as bytes: one line, a declaration in front, no blanks between tags.
 
 use crate::soap::Version;
+use crate::soap::escape::push_text;
+
+/// What stands in front of every message.
+const DECLARATION: &str = "<?xml version='1.0' encoding='UTF-8'?>";
 
 /// Writes what stands in a body. Markup is fixed text, so that nothing of a request can become a tag.
 pub struct BodyWriter {
@@ -14,14 +18,14 @@ impl BodyWriter {
         self
     }
 
-    /// Text, escaped; characters that XML forbids are left out.
+    /// Text, with `&`, `<`, `>`, `"` and carriage returns escaped; characters that XML forbids are left out.
     pub fn text(&mut self, text: &str) -> &mut Self {
-        self.out.push_str(text);
+        push_text(&mut self.out, text);
         self
     }
 }
 
-/// A document fragment without an envelope: a document that is then written as text into another one.
+/// A document without an envelope, as it is then written as text into another one.
 pub fn write_fragment(write: impl FnOnce(&mut BodyWriter)) -> String {
     let mut fragment = BodyWriter { out: String::new() };
     write(&mut fragment);
@@ -39,8 +43,35 @@ pub fn write_fragment(write: impl FnOnce(&mut BodyWriter)) -> String {
 /// assert!(reply.ends_with(b"<S:Body><r>1 &lt; 2</r></S:Body></S:Envelope>"));
 /// ```
 pub fn write_reply(version: Version, write: impl FnOnce(&mut BodyWriter)) -> Vec<u8> {
-    let _ = version;
-    let mut body = BodyWriter { out: String::new() };
-    write(&mut body);
-    body.out.into_bytes()
+    write_message(
+        version,
+        |_| {},
+        |out| {
+            let mut body = BodyWriter { out: std::mem::take(out) };
+            write(&mut body);
+            *out = body.out;
+        },
+    )
+}
+
+/// A whole message: `write_header` writes the header with its tags, or nothing; `write_body` what stands in the body.
+pub(in crate::soap) fn write_message(
+    version: Version,
+    write_header: impl FnOnce(&mut String),
+    write_body: impl FnOnce(&mut String),
+) -> Vec<u8> {
+    let mut out = String::with_capacity(768);
+    out.push_str(DECLARATION);
+    let (envelope, body, end) = match version {
+        Version::Soap11 => ("<S:Envelope xmlns:S=\"", "<S:Body>", "</S:Body></S:Envelope>"),
+        Version::Soap12 => ("<env:Envelope xmlns:env=\"", "<env:Body>", "</env:Body></env:Envelope>"),
+    };
+    out.push_str(envelope);
+    out.push_str(version.namespace());
+    out.push_str("\">");
+    write_header(&mut out);
+    out.push_str(body);
+    write_body(&mut out);
+    out.push_str(end);
+    out.into_bytes()
 }

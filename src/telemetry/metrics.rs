@@ -61,8 +61,8 @@ struct OperationLabels {
 pub enum CallKind {
     /// The account was let in.
     Accepted,
-    /// The reply is a fault; see `soapgate_faults_total` for its kind.
-    Fault,
+    /// The reply is a fault of this kind.
+    Fault(&'static str),
     /// A known operation that is not served.
     NotServed,
     /// The account was refused.
@@ -79,7 +79,7 @@ impl CallKind {
     pub const fn outcome(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
-            Self::Fault => "fault",
+            Self::Fault(_) => "fault",
             Self::NotServed => "not-served",
             Self::Refused(_) => "refused",
             Self::Unauthorized => "unauthorized",
@@ -91,7 +91,8 @@ impl CallKind {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Accepted | Self::Fault | Self::NotServed | Self::Unauthorized => "",
+            Self::Accepted | Self::NotServed | Self::Unauthorized => "",
+            Self::Fault(kind) => kind,
             Self::Refused(rejection) => rejection.label(),
             Self::Undecided(why) => why.label(),
         }

@@ -1,0 +1,52 @@
+//! `serve`: from settings to a server that runs until a signal ends it.
+
+use std::io::Write;
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::harden::forbid_core_dumps;
+use crate::app::server::Server;
+use crate::config::Settings;
+use crate::telemetry::start_log;
+
+/// Serves until SIGTERM or SIGINT; SIGHUP reloads the configuration.
+///
+/// # Errors
+/// When it cannot start or cannot end in order.
+pub async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let _log = start_log(&settings.log)?;
+    run(settings, |_| Ok(())).await
+}
+
+/// Starts a server, says so on standard output, lets `greet` say more, and runs it to its end.
+pub(crate) async fn run(settings: Settings, greet: impl FnOnce(&Server) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    forbid_core_dumps()?;
+    // Caught from the first moment, so that none of them ends the process half-way.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let file = settings.file.clone();
+    let mut server = Server::start(settings).await?;
+    let ready = json!({
+        "ready": true,
+        "soap": format!("http://{}", server.soap),
+        "management": format!("http://{}", server.management),
+        "config": file,
+    });
+    writeln!(std::io::stdout(), "{ready}")?;
+    greet(&server)?;
+    loop {
+        tokio::select! {
+            _ = hang_up.recv() => server.reload(),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("server.stopping");
+    tokio::select! {
+        stopped = server.stop() => stopped,
+        _ = terminate.recv() => anyhow::bail!("stopped at once by a second signal"),
+        _ = interrupt.recv() => anyhow::bail!("stopped at once by a second signal"),
+    }
+}
