@@ -8,6 +8,7 @@ cannot be had is skipped with the reason.
 """
 
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -31,6 +32,8 @@ from lib.tally import Tally  # noqa: E402
 WSDL = HERE.parent.parent / "wsdl"
 PUBLIC_BASE = "{PUBLIC_BASE}"
 ENDPOINTS = {"alma": "/almaws/repository/UserAuthenticationWebServices", "authenticate": "/soap/authenticate"}
+# Services that are served in both folders.
+FOLDER_UNSURE = ("AnalyticsWebServices", "RequestWebServices")
 # Nothing here goes through a proxy: the server is on this machine.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 ADDRESSES = ("{http://schemas.xmlsoap.org/wsdl/soap/}address", "{http://schemas.xmlsoap.org/wsdl/soap12/}address")
@@ -54,19 +57,21 @@ def address_path(text: str) -> str:
 
 
 def compare_wsdl(base: str, tally: Tally) -> None:
-    """Each WSDL as it is served is the tree's, with the server's address in the place of the base."""
+    """Each WSDL as it is served is the tree's, with the address of the path that was asked."""
     for document in sorted(WSDL.glob("*.wsdl")):
         text = document.read_text()
-        path = address_path(text)
-        for query in ("?wsdl", "?WSDL"):
+        named = address_path(text)
+        paths = [named, f"/almaws/{document.stem}"] if document.stem in FOLDER_UNSURE else [named]
+        for path, query in itertools.product(paths, ("?wsdl", "?WSDL")):
             title = f"GET {path}{query}"
+            expected = text.replace(PUBLIC_BASE + named, base + path)
             status, media_type, served = fetch(base + path + query)
             if status != 200:
                 tally.fail(title, f"expected 200, got {status}: {served[:300]}")
             elif media_type != "text/xml; charset=utf-8":
                 tally.fail(title, f"expected text/xml; charset=utf-8, got {media_type}")
-            elif ElementTree.canonicalize(served) != ElementTree.canonicalize(text.replace(PUBLIC_BASE, base)):
-                tally.fail(title, f"not wsdl/{document.name} with the base {base}: {served[:300]}")
+            elif ElementTree.canonicalize(served) != ElementTree.canonicalize(expected):
+                tally.fail(title, f"not wsdl/{document.name} at {base}{path}: {served[:300]}")
             else:
                 tally.ok(title, f"wsdl/{document.name}")
 
