@@ -9,13 +9,13 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use crate::app::clock::SystemClock;
+use crate::app::open::open_database;
 use crate::app::run::run;
 use crate::app::server::Server;
 use crate::config::{self, Settings};
 use crate::domain::{AccountId, Institution, IntegrationName, Password};
 use crate::identity::HashingPool;
 use crate::operator::{Accounts, Integrations, NewAccount, Secret, parse_expiry};
-use crate::store::Database;
 use crate::telemetry::start_log;
 
 const CONFIG: &str = include_str!("../../fixtures/demo/config.toml");
@@ -92,8 +92,7 @@ fn settings(folder: &Path, listeners: DemoListeners) -> anyhow::Result<Settings>
 
 async fn fill(settings: &Settings) -> anyhow::Result<()> {
     let data: Data = toml::from_str(DATA)?;
-    std::fs::create_dir_all(&settings.data_dir)?;
-    let database = Database::open(&settings.database_url).await?;
+    let database = open_database(settings).await?;
     let pool = Arc::new(HashingPool::new(&settings.hashing)?);
     let clock = Arc::new(SystemClock);
     let integrations = Integrations::new(&database, Arc::clone(&pool), clock.clone());

@@ -6,10 +6,12 @@ mod clock;
 mod demo;
 mod follow;
 mod harden;
+mod open;
 mod run;
 mod server;
 
 pub use check::{Check, check};
 pub use clock::SystemClock;
 pub use demo::{DemoListeners, demo};
+pub use open::{OpenError, open_database};
 pub use run::serve;

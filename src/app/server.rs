@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use crate::app::assemble::{Foundation, random_key};
 use crate::app::clock::SystemClock;
 use crate::app::follow::{count_flags, follow_changes, note_accepted};
+use crate::app::open::open_database;
 use crate::config::{self, Settings};
 use crate::gateway::{Gateway, GatewayKeys, GatewaySettings, write_flags};
 use crate::http::{Management, Readiness, SharedLimits, SoapEndpoint, bind, serve};
 use crate::identity::{HashingPool, IntegrationRegistry};
-use crate::store::{ChangeFeed, Database};
+use crate::store::ChangeFeed;
 use crate::telemetry::Metrics;
 
 /// How long queued flags may take to be written once every call has ended.
@@ -57,7 +58,7 @@ impl Server {
         let mut background =
             vec![tokio::spawn(serve(management_listener, health, Arc::clone(&limits), stop_writing.clone()))];
 
-        let database = Database::open(&settings.database_url).await?;
+        let database = open_database(&settings).await?;
         let clock = Arc::new(SystemClock);
         let pool = Arc::new(HashingPool::new(&settings.hashing)?);
         let foundation =
