@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::Password;
 use crate::identity::argon::{Hasher, Match, Work};
-use crate::identity::lane::{Place, Share};
+use crate::identity::share::{Place, Share};
 use crate::identity::{HashingError, HashingSettings};
 use crate::store::StoredHash;
 

@@ -4,10 +4,10 @@ mod argon;
 mod embedded;
 mod hashing;
 mod hashing_error;
-mod lane;
 mod port;
 mod registry;
 mod settings;
+mod share;
 
 pub use argon::{Match, Work};
 pub use embedded::Embedded;
