@@ -18,15 +18,15 @@ async fn every_change_of_an_account_is_told_in_order(fresh: Fresh) {
     let reader = account("reader");
     accounts.insert(&new_account("reader"), at(1)).await.expect("added");
     let password = AccountChange::SetPassword { hash: hash("two"), must_change: false };
-    let changes = [AccountChange::Lock, AccountChange::Disable, AccountChange::Enable, AccountChange::Unlock, password];
-    for change in changes {
+    let steps = [AccountChange::Lock, AccountChange::Disable, AccountChange::Enable, AccountChange::Unlock, password];
+    for change in steps {
         accounts.change(&reader, &change, at(2)).await.expect("changed");
     }
     let cleared = || Change::AccountCleared(reader.clone());
-    let changed = || Change::Account(reader.clone());
+    let touched = || Change::Account(reader.clone());
     assert_eq!(
         next(&mut feed).await,
-        News::Changes(vec![cleared(), changed(), changed(), changed(), cleared(), cleared()])
+        News::Changes(vec![cleared(), touched(), touched(), touched(), cleared(), cleared()])
     );
     assert_eq!(next(&mut feed).await, News::Changes(vec![]));
 }
