@@ -15,3 +15,4 @@ pub use clock::SystemClock;
 pub use demo::{DemoListeners, demo};
 pub use open::{OpenError, open_database};
 pub use run::serve;
+pub use server::Server;

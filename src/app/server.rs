@@ -25,11 +25,11 @@ use crate::telemetry::Metrics;
 const FLAGS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A server that accepts calls.
-pub(crate) struct Server {
+pub struct Server {
     /// Where SOAP is served.
-    pub(crate) soap: SocketAddr,
+    pub soap: SocketAddr,
     /// Where health and metrics are served.
-    pub(crate) management: SocketAddr,
+    pub management: SocketAddr,
     settings: Settings,
     foundation: Foundation,
     gateway: Arc<Gateway>,
@@ -45,7 +45,10 @@ pub(crate) struct Server {
 
 impl Server {
     /// Opens the store and the listeners; from then on calls are answered.
-    pub(crate) async fn start(settings: Settings) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When a listener or the store cannot be opened.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
         let bound = |what, address| bind(address).with_context(|| format!("{what} cannot listen on {address}"));
         let management_listener = bound("management.listen", settings.management_listen)?;
         let soap_listener = bound("server.listen", settings.server.listen)?;
@@ -110,12 +113,13 @@ impl Server {
     }
 
     /// The file it was configured by.
-    pub(crate) fn config_file(&self) -> &Path {
+    #[must_use]
+    pub fn config_file(&self) -> &Path {
         &self.settings.file
     }
 
     /// Applies the configuration as it is now; a bad one is reported and nothing of it applied.
-    pub(crate) fn reload(&mut self) {
+    pub fn reload(&mut self) {
         let file = self.settings.file.clone();
         let new = match config::load(&file, std::env::vars_os()) {
             Ok(new) => new,
@@ -145,7 +149,10 @@ impl Server {
 
     /// Stops in order: readiness falls, then listeners close, calls in flight end, flags are written. What has not
     /// ended by the drain deadline is cut.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When a listener failed.
+    pub async fn stop(self) -> anyhow::Result<()> {
         self.readiness.stopping();
         tokio::time::sleep(self.settings.server.drain_delay).await;
         self.stop_listening.cancel();
