@@ -72,7 +72,7 @@ case "$status/$flat" in
     echo "fault ${code##*:} $(element faultstring)"
     ;;
 *':Fault'*)
-    codes=$(printf '%s' "$flat" | grep -o '<[A-Za-z0-9]*:Value>[^<]*<' | sed -e 's/<$//' -e 's/^.*[:>]//' | paste -s -d /)
+    codes=$(printf '%s' "$flat" | grep -o '<[A-Za-z0-9]*:Value[^>]*>[^<]*<' | sed -e 's/<$//' -e 's/^.*[:>]//' | paste -s -d /)
     echo "fault $codes $(element Text)"
     ;;
 200/*'&lt;errorsExist&gt;false&lt;'*'&lt;result&gt;true&lt;'*) echo accepted ;;
