@@ -144,3 +144,114 @@ fn burn(params: &Params, password: &[u8]) -> Result<(), HashingError> {
     black_box(output);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::NoAnswer;
+    use crate::identity::fixture;
+
+    fn hasher(memory_kib: u32, iterations: u32) -> Hasher {
+        Hasher::new(&HashingSettings { memory_kib, iterations, ..fixture::settings() })
+            .expect("the parameters are good")
+    }
+
+    fn hashed(hasher: &Hasher, password: &str) -> StoredHash {
+        hasher.hash(password.as_bytes()).0.expect("hashed")
+    }
+
+    fn found(hasher: &Hasher, password: &str, stored: &StoredHash) -> Match {
+        hasher.verify(password.as_bytes(), Some(stored)).0.expect("checked")
+    }
+
+    #[test]
+    fn a_password_matches_its_own_hash_and_no_other() {
+        let hasher = hasher(64, 2);
+        let stored = hashed(&hasher, " zoë's\tpassword ");
+        assert!(stored.as_str().starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{}", stored.as_str());
+        assert_eq!(found(&hasher, " zoë's\tpassword ", &stored), Match::Matched { rehash_needed: false });
+        for other in ["zoë's\tpassword", " zoë's\tpassword", "", " ZOË's\tpassword "] {
+            assert_eq!(found(&hasher, other, &stored), Match::Mismatched, "{other:?}");
+        }
+        assert_ne!(stored.as_str(), hashed(&hasher, " zoë's\tpassword ").as_str(), "the salt is new each time");
+    }
+
+    #[test]
+    fn a_hash_made_otherwise_still_matches_and_is_to_be_renewed() {
+        let now = hasher(64, 2);
+        let params = Params::new(64, 2, 1, None).expect("good");
+        let other_algorithm = Argon2::new(Algorithm::Argon2i, Version::V0x13, params.clone());
+        let other_version = Argon2::new(Algorithm::Argon2id, Version::V0x10, params);
+        let others = [
+            hashed(&hasher(16, 1), "secret"),
+            hashed(&hasher(64, 1), "secret"),
+            hashed(&hasher(128, 2), "secret"),
+            StoredHash::new(other_algorithm.hash_password(b"secret").expect("hashed").to_string()),
+            StoredHash::new(other_version.hash_password(b"secret").expect("hashed").to_string()),
+        ];
+        for stored in others {
+            assert_eq!(found(&now, "secret", &stored), Match::Matched { rehash_needed: true }, "{}", stored.as_str());
+            assert_eq!(found(&now, "Secret", &stored), Match::Mismatched, "{}", stored.as_str());
+        }
+    }
+
+    #[test]
+    fn every_check_is_the_same_amount_of_work() {
+        let now = hasher(256, 2);
+        let same = hashed(&now, "secret");
+        let cheaper = [(8, 1), (64, 1), (64, 3), (256, 1), (100, 5)].map(|(m, t)| hashed(&hasher(m, t), "secret"));
+        let expected = 256 * 2;
+        assert_eq!(now.verify(b"secret", None).1, Work { hashes: 1, kib_passes: expected });
+        assert_eq!(now.verify(b"secret", Some(&same)).1, Work { hashes: 1, kib_passes: expected });
+        assert_eq!(now.verify(b"wrong", Some(&same)).1, Work { hashes: 1, kib_passes: expected });
+        for stored in cheaper {
+            for password in ["secret", "wrong"] {
+                let work = now.verify(password.as_bytes(), Some(&stored)).1;
+                assert!(expected - work.kib_passes <= 8, "{} took {work:?}", stored.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn a_stored_hash_that_asks_for_too_much_is_refused_before_any_work() {
+        let hasher = hasher(64, 1);
+        let cases = [
+            "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
+            "$argon2id$v=19$m=64,t=4000000000,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
+            "$argon2id$v=19$m=1024,t=1,p=64$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
+        ];
+        for phc in cases {
+            let (result, work) = hasher.verify(b"secret", Some(&StoredHash::new(phc)));
+            let error = result.expect_err(phc);
+            assert_eq!(error.to_string(), "the argon2 parameters are above 256 MiB, 16 passes or 16 lanes");
+            assert_eq!((error.no_answer(), work), (NoAnswer::Misconfigured, Work::default()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_of_argon2_gives_no_answer() {
+        let hasher = hasher(64, 1);
+        let cases = [
+            "",
+            "secret",
+            "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+            "$argon2id$v=19$m=64,t=1,p=1",
+            "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0",
+            "$argon2id$v=19$m=0,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
+        ];
+        for phc in cases {
+            let error = hasher.verify(b"secret", Some(&StoredHash::new(phc))).0.expect_err(phc);
+            assert_eq!(error.no_answer(), NoAnswer::Misconfigured, "{phc}");
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_argon2_cannot_work_with_are_refused() {
+        for (memory_kib, iterations, parallelism) in [(4, 1, 1), (64, 0, 1), (64, 1, 0), (8, 1, 2), (300_000, 1, 1)] {
+            let settings = HashingSettings { memory_kib, iterations, parallelism, ..fixture::settings() };
+            let error = Hasher::new(&settings).err().expect("refused");
+            assert_eq!(error.no_answer(), NoAnswer::Misconfigured, "{settings:?}");
+        }
+    }
+}

@@ -39,7 +39,7 @@ impl Embedded {
             (answer, checked, &found)
             && let Some(old) = &record.hash
         {
-            self.renew(turn, record, old, password).await;
+            self.renew(turn.with_half_the_time(), record, old, password).await;
         }
         Ok(answer)
     }
@@ -103,5 +103,224 @@ fn store_too_slow() -> IdentityError {
 impl From<HashingError> for IdentityError {
     fn from(error: HashingError) -> Self {
         Self { no_answer: error.no_answer(), detail: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::domain::Credentials;
+    use crate::identity::Work;
+    use crate::identity::fixture::{self, StillClock, later, password, source};
+    use crate::store::suite::harness::{self, Fresh, account};
+    use crate::store::{AccountChange, NewAccountRecord};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+    const RIGHT: &str = "correct horse";
+
+    struct Bench {
+        fresh: Fresh,
+        pool: Arc<HashingPool>,
+        service: Embedded,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let fresh = harness::sqlite().await;
+            let pool = fixture::pool();
+            let clock = StillClock::at(NOW.as_millis());
+            let service = Embedded::new("local", fresh.database.accounts(), Arc::clone(&pool), clock);
+            Self { fresh, pool, service }
+        }
+
+        async fn add(&self, identifier: &str, hash: Option<StoredHash>, changes: &[AccountChange]) {
+            self.add_with(identifier, hash, None, changes).await;
+        }
+
+        async fn add_with(
+            &self,
+            identifier: &str,
+            hash: Option<StoredHash>,
+            expires_at: Option<Timestamp>,
+            changes: &[AccountChange],
+        ) {
+            let table = self.fresh.database.accounts();
+            let new = NewAccountRecord { account: account(identifier), hash, must_change: false, expires_at };
+            assert!(table.insert(&new, NOW).await.expect("added"));
+            for change in changes {
+                assert!(table.change(&account(identifier), change, NOW).await.expect("changed"));
+            }
+        }
+
+        async fn ask(&self, identifier: &str, text: &str) -> Result<Answer, IdentityError> {
+            self.ask_until(identifier, text, later()).await
+        }
+
+        async fn ask_until(&self, identifier: &str, text: &str, deadline: Instant) -> Result<Answer, IdentityError> {
+            let credentials = Credentials::new(account(identifier), password(text)).expect("acceptable");
+            self.service.verify(Ask { credentials: &credentials, source: source(), deadline }).await
+        }
+
+        async fn stored(&self, identifier: &str) -> Option<StoredHash> {
+            let table = self.fresh.database.accounts();
+            table.find(&account(identifier)).await.expect("the store answers").expect("it is there").hash
+        }
+
+        /// An account in every state, as `add` takes them.
+        async fn add_one_in_every_state(&self, hash: &StoredHash) {
+            let hash = || Some(hash.clone());
+            let must_change = AccountChange::SetPassword { hash: hash().expect("a hash"), must_change: true };
+            self.add("plain", hash(), &[]).await;
+            self.add("must change", hash(), std::slice::from_ref(&must_change)).await;
+            self.add("disabled", hash(), &[AccountChange::Disable]).await;
+            self.add("locked", hash(), &[AccountChange::Lock]).await;
+            self.add("legacy", None, &[]).await;
+            self.add("legacy and locked", None, &[AccountChange::Lock]).await;
+            self.add("all at once", hash(), &[AccountChange::Lock, AccountChange::Disable, must_change.clone()]).await;
+            self.add_with("ends now", hash(), Some(NOW), &[]).await;
+            self.add_with("ends later", hash(), Some(Timestamp::from_millis(1_001)), &[]).await;
+            self.add_with("over and must change", hash(), Some(NOW), &[must_change]).await;
+            self.add_with("over and disabled", hash(), Some(NOW), &[AccountChange::Disable]).await;
+        }
+    }
+
+    const ACCEPTED: Answer = Answer::Accepted;
+    const WRONG: Answer = Answer::Rejected(Rejection::WrongPassword);
+    const LOCKED: Answer = Answer::Rejected(Rejection::Locked);
+    const NO_PASSWORD: Answer = Answer::Rejected(Rejection::NoPassword);
+    const EXPIRED: Answer = Answer::Rejected(Rejection::Expired);
+    const DISABLED: Answer = Answer::Rejected(Rejection::Disabled);
+    const UNKNOWN: Answer = Answer::Rejected(Rejection::UnknownAccount);
+
+    /// The account, what the right password gets, what a wrong one gets.
+    const STATES: [(&str, Answer, Answer); 12] = [
+        ("plain", ACCEPTED, WRONG),
+        ("must change", Answer::MustChange, WRONG),
+        ("disabled", DISABLED, WRONG),
+        ("locked", LOCKED, LOCKED),
+        ("legacy", NO_PASSWORD, NO_PASSWORD),
+        ("legacy and locked", LOCKED, LOCKED),
+        ("all at once", LOCKED, LOCKED),
+        ("ends now", EXPIRED, WRONG),
+        ("ends later", ACCEPTED, WRONG),
+        ("over and must change", EXPIRED, WRONG),
+        ("over and disabled", DISABLED, WRONG),
+        ("nobody", UNKNOWN, UNKNOWN),
+    ];
+
+    #[tokio::test]
+    async fn what_is_told_depends_on_the_password() {
+        let bench = Bench::new().await;
+        let hash = bench.pool.hash(&password(RIGHT)).await.expect("hashed");
+        bench.add_one_in_every_state(&hash).await;
+        for (identifier, right, wrong) in STATES {
+            assert_eq!(bench.ask(identifier, RIGHT).await.expect("an answer"), right, "{identifier}");
+            assert_eq!(bench.ask(identifier, "something else").await.expect("an answer"), wrong, "{identifier}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_question_is_the_same_amount_of_work() {
+        let bench = Bench::new().await;
+        let hash = bench.pool.hash(&password(RIGHT)).await.expect("hashed");
+        bench.add_one_in_every_state(&hash).await;
+        for (identifier, _, _) in STATES {
+            for text in [RIGHT, "something else"] {
+                let before = bench.pool.work();
+                bench.ask(identifier, text).await.expect("an answer");
+                let after = bench.pool.work();
+                assert_eq!(after, before.and(Work { hashes: 1, kib_passes: 64 * 2 }), "{identifier}, {text}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn refusals_are_the_same_amount_of_work_while_hashes_are_old() {
+        let bench = Bench::new().await;
+        let hash = fixture::older_pool().hash(&password(RIGHT)).await.expect("hashed");
+        bench.add_one_in_every_state(&hash).await;
+        for (identifier, right, _) in STATES {
+            for text in [RIGHT, "something else"] {
+                if text == RIGHT && matches!(right, Answer::Accepted | Answer::MustChange) {
+                    continue;
+                }
+                let before = bench.pool.work().kib_passes;
+                bench.ask(identifier, text).await.expect("an answer");
+                assert_eq!(bench.pool.work().kib_passes - before, 64 * 2, "{identifier}, {text}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_spelling_in_another_case_is_the_same_account() {
+        let bench = Bench::new().await;
+        let hash = bench.pool.hash(&password(RIGHT)).await.expect("hashed");
+        bench.add("zoë", Some(hash), &[]).await;
+        assert_eq!(bench.ask(" ZOË", RIGHT).await.expect("an answer"), ACCEPTED);
+    }
+
+    #[tokio::test]
+    async fn an_old_hash_is_renewed_by_an_accepted_sign_in_and_by_nothing_else() {
+        let bench = Bench::new().await;
+        let old = fixture::older_pool().hash(&password(RIGHT)).await.expect("hashed");
+        bench.add_one_in_every_state(&old).await;
+        for (identifier, right, _) in STATES.into_iter().filter(|(identifier, _, _)| *identifier != "nobody") {
+            let before = bench.stored(identifier).await;
+            bench.ask(identifier, "something else").await.expect("an answer");
+            assert_eq!(bench.stored(identifier).await, before, "{identifier}");
+
+            bench.ask(identifier, RIGHT).await.expect("an answer");
+            let after = bench.stored(identifier).await;
+            if matches!(right, Answer::Accepted | Answer::MustChange) {
+                let phc = after.as_ref().map_or("", StoredHash::as_str);
+                assert!(phc.contains("m=64,t=2,p=1"), "{identifier}: {phc}");
+                assert_eq!(bench.ask(identifier, RIGHT).await.expect("an answer"), right, "{identifier}");
+                assert_eq!(bench.stored(identifier).await, after, "{identifier} is renewed once");
+            } else {
+                assert_eq!(after, before, "{identifier}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_the_store_there_is_no_answer() {
+        let bench = Bench::new().await;
+        bench.fresh.database.close().await;
+        let error = bench.ask("plain", RIGHT).await.expect_err("nobody knows");
+        assert_eq!(error.no_answer, NoAnswer::Unreachable);
+        assert!(error.detail.starts_with("the database cannot look an account up"), "{}", error.detail);
+        assert!(!format!("{error} {error:?}").contains(RIGHT));
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_is_accepted_though_its_hash_cannot_be_renewed() {
+        let bench = Bench::new().await;
+        let old = fixture::older_pool().hash(&password(RIGHT)).await.expect("hashed");
+        bench.add("plain", Some(old.clone()), &[]).await;
+        sqlx::query("CREATE TRIGGER full BEFORE UPDATE ON account BEGIN SELECT RAISE(ABORT, 'on purpose'); END")
+            .execute(bench.fresh.database.pool())
+            .await
+            .expect("the store takes no changes any more");
+        assert_eq!(bench.ask("plain", RIGHT).await.expect("an answer"), ACCEPTED);
+        assert_eq!(bench.stored("plain").await, Some(old));
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_cannot_be_read_gives_no_answer() {
+        let bench = Bench::new().await;
+        bench.add("plain", Some(StoredHash::new("{SSHA}c2VjcmV0")), &[]).await;
+        let error = bench.ask("plain", RIGHT).await.expect_err("nobody knows");
+        assert_eq!(error.no_answer, NoAnswer::Misconfigured);
+        assert_eq!(error.detail, "the stored hash is not one of argon2's");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_asked_after_the_deadline() {
+        let bench = Bench::new().await;
+        let error = bench.ask_until("plain", RIGHT, Instant::now()).await.expect_err("nobody knows");
+        assert_eq!(error.no_answer, NoAnswer::TimedOut);
+        assert_eq!(bench.pool.work(), Work::default());
     }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::Password;
 use crate::identity::argon::{Hasher, Match, Work};
-use crate::identity::lane::{Place, Share};
+use crate::identity::share::{Place, Share};
 use crate::identity::{HashingError, HashingSettings};
 use crate::store::StoredHash;
 
@@ -35,6 +35,15 @@ pub struct Turn {
     pub source: IpAddr,
     /// When the result is of no use any more.
     pub deadline: Instant,
+}
+
+impl Turn {
+    /// The same claim with half the time that is left: for work after the answer is known, so that the answer still
+    /// arrives when that work takes too long.
+    pub(crate) fn with_half_the_time(self) -> Self {
+        let now = Instant::now();
+        Self { deadline: now + self.deadline.saturating_duration_since(now) / 2, ..self }
+    }
 }
 
 /// The pool. There is one per process, so that its bounds are those of the process.
@@ -153,4 +162,163 @@ fn copy(password: &Password) -> Zeroizing<Vec<u8>> {
 fn half_the_cores() -> NonZeroUsize {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::sync::mpsc;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::NoAnswer;
+    use crate::identity::fixture::{later, password, settings, source};
+
+    fn pool(running: usize, waiting: usize, per_source: usize) -> HashingPool {
+        let running = NonZeroUsize::new(running);
+        let settings = HashingSettings { accounts: running, integrations: running, waiting, per_source, ..settings() };
+        HashingPool::new(&settings).expect("the parameters are good")
+    }
+
+    fn turn(lane: Lane) -> Turn {
+        Turn { lane, source: source(), deadline: later() }
+    }
+
+    fn from(source: [u8; 4]) -> Turn {
+        Turn { source: IpAddr::from(source), ..turn(Lane::Accounts) }
+    }
+
+    async fn held(pool: &HashingPool, turn: Turn) -> Place {
+        pool.share(turn.lane).enter(turn.source, turn.deadline).await.expect("a place")
+    }
+
+    async fn check(pool: &HashingPool, turn: Turn) -> Result<Match, NoAnswer> {
+        pool.verify(turn, &password("secret"), None).await.map_err(|error| error.no_answer())
+    }
+
+    async fn begin<T>(future: &mut Pin<Box<impl Future<Output = T>>>) {
+        let ended = poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await;
+        assert!(!ended, "it waits");
+    }
+
+    #[tokio::test]
+    async fn a_hash_matches_its_password() {
+        let pool = pool(1, 1, 8);
+        let stored = pool.hash(&password("secret")).await.expect("hashed");
+        for (text, expected) in [("secret", Match::Matched { rehash_needed: false }), ("Secret", Match::Mismatched)] {
+            let found = pool.verify(turn(Lane::Accounts), &password(text), Some(&stored)).await.expect("checked");
+            assert_eq!(found, expected, "{text}");
+        }
+        assert_eq!(pool.work(), Work { hashes: 3, kib_passes: 3 * 64 * 2 });
+    }
+
+    #[tokio::test]
+    async fn one_more_than_may_wait_gets_no_answer() {
+        let pool = pool(1, 1, 8);
+        let place = held(&pool, turn(Lane::Accounts)).await;
+        let mut waiting = Box::pin(check(&pool, turn(Lane::Accounts)));
+        begin(&mut waiting).await;
+
+        assert_eq!(check(&pool, turn(Lane::Accounts)).await, Err(NoAnswer::Throttled(None)));
+        drop(place);
+        assert_eq!(waiting.await, Ok(Match::Mismatched));
+        assert_eq!(check(&pool, turn(Lane::Accounts)).await, Ok(Match::Mismatched));
+        assert_eq!(pool.work().hashes, 2, "the one without a place did no work");
+    }
+
+    #[tokio::test]
+    async fn a_full_share_leaves_the_other_alone() {
+        let pool = pool(1, 0, 8);
+        for (full, free) in [(Lane::Accounts, Lane::Integrations), (Lane::Integrations, Lane::Accounts)] {
+            let _place = held(&pool, turn(full)).await;
+            assert_eq!(check(&pool, turn(full)).await, Err(NoAnswer::Throttled(None)), "{full:?}");
+            assert_eq!(check(&pool, turn(free)).await, Ok(Match::Mismatched), "{free:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_take_every_place() {
+        let pool = pool(8, 8, 2);
+        let first = held(&pool, from([192, 0, 2, 1])).await;
+        let _second = held(&pool, from([192, 0, 2, 1])).await;
+        assert_eq!(check(&pool, from([192, 0, 2, 1])).await, Err(NoAnswer::Throttled(None)));
+        assert_eq!(check(&pool, from([192, 0, 2, 2])).await, Ok(Match::Mismatched));
+        drop(first);
+        assert_eq!(check(&pool, from([192, 0, 2, 1])).await, Ok(Match::Mismatched));
+    }
+
+    #[tokio::test]
+    async fn a_whole_ipv6_network_is_one_address() {
+        let pool = pool(8, 8, 1);
+        let at = |text: &str| Turn { source: text.parse().expect("an address"), ..turn(Lane::Accounts) };
+        let _place = held(&pool, at("2001:db8:0:1::1")).await;
+        assert_eq!(check(&pool, at("2001:db8:0:1:ffff::2")).await, Err(NoAnswer::Throttled(None)));
+        assert_eq!(check(&pool, at("2001:db8:0:2::1")).await, Ok(Match::Mismatched));
+    }
+
+    #[tokio::test]
+    async fn addresses_are_forgotten_when_their_checks_are_done() {
+        let pool = pool(1, 1, 8);
+        for last in 0..20 {
+            check(&pool, from([192, 0, 2, last])).await.expect("checked");
+        }
+        let _place = held(&pool, turn(Lane::Accounts)).await;
+        let gone = Turn { deadline: Instant::now(), ..from([192, 0, 2, 77]) };
+        assert_eq!(check(&pool, gone).await, Err(NoAnswer::TimedOut));
+        assert_eq!(pool.accounts.addresses(), 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_begun_after_the_deadline() {
+        let pool = pool(1, 1, 8);
+        let over = Turn { deadline: Instant::now(), ..turn(Lane::Accounts) };
+        assert_eq!(check(&pool, over).await, Err(NoAnswer::TimedOut));
+        assert_eq!(pool.work(), Work::default());
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_with_the_deadline() {
+        let pool = pool(1, 1, 8);
+        let _place = held(&pool, turn(Lane::Accounts)).await;
+        let soon = Turn { deadline: Instant::now() + Duration::from_millis(1), ..turn(Lane::Accounts) };
+        assert_eq!(check(&pool, soon).await, Err(NoAnswer::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_check_that_nobody_waits_for_holds_its_place_to_its_end() {
+        let pool = pool(1, 1, 8);
+        let (begun, has_begun) = mpsc::channel();
+        let (end, may_end) = mpsc::channel::<()>();
+        let place = held(&pool, turn(Lane::Accounts)).await;
+        let mut given_up = Box::pin(pool.run(place, move |_| {
+            begun.send(()).expect("the test listens");
+            // Ends with the test at the latest, as the other end is dropped then.
+            let _ = may_end.recv();
+            (Ok(()), Work::default())
+        }));
+        begin(&mut given_up).await;
+        has_begun.recv().expect("the check begins");
+        drop(given_up);
+
+        let soon = Turn { deadline: Instant::now() + Duration::from_millis(1), ..turn(Lane::Accounts) };
+        assert_eq!(check(&pool, soon).await, Err(NoAnswer::TimedOut), "its place is still taken");
+        end.send(()).expect("the check listens");
+        assert_eq!(check(&pool, turn(Lane::Accounts)).await, Ok(Match::Mismatched));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_gives_its_place_back() {
+        let pool = pool(1, 0, 8);
+        let place = held(&pool, turn(Lane::Accounts)).await;
+        let result: Result<(), HashingError> = pool.run(place, |_| panic!("on purpose")).await;
+        assert_eq!(result.map_err(|error| error.no_answer()), Err(NoAnswer::Unreachable));
+        assert_eq!(check(&pool, turn(Lane::Accounts)).await, Ok(Match::Mismatched));
+    }
+
+    #[test]
+    fn there_is_always_room_for_one_check() {
+        assert!(half_the_cores().get() >= 1);
+    }
 }

@@ -13,7 +13,7 @@ pub struct HashingError {
 enum Kind {
     #[error("the hashing pool has ended")]
     Ended,
-    #[error("argon2 failed")]
+    #[error("argon2 failed, probably for want of memory")]
     Failed(#[source] argon2::password_hash::Error),
     #[error("too many password checks are waiting")]
     Full,

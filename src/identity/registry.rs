@@ -10,45 +10,10 @@ use arc_swap::ArcSwap;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
-use crate::domain::{AccountId, Answer, Clock, IntegrationName, Password, Rejection};
+use crate::domain::{AccountId, Clock, IntegrationName, Password};
 use crate::identity::argon::Match;
-use crate::identity::{HashingPool, IdentityError, Lane, Turn};
+use crate::identity::{HashingPool, IdentityError, Lane, RegistryAnswer, Turn};
 use crate::store::{Change, IntegrationRecord, IntegrationTable, News, StoreError, StoredHash};
-
-/// What the registry says of an integration's sign-in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegistryAnswer {
-    /// It is registered and the secret is right.
-    Accepted,
-    /// The secret is right, but the integration is switched off.
-    Disabled,
-    /// No such integration is registered.
-    Unknown,
-    /// The secret is wrong.
-    WrongSecret,
-}
-
-impl RegistryAnswer {
-    /// The same in the words of identity services.
-    #[must_use]
-    pub const fn answer(self) -> Answer {
-        match self {
-            Self::Accepted => Answer::Accepted,
-            Self::Disabled => Answer::Rejected(Rejection::Disabled),
-            Self::Unknown => Answer::Rejected(Rejection::UnknownAccount),
-            Self::WrongSecret => Answer::Rejected(Rejection::WrongPassword),
-        }
-    }
-
-    /// Whether there is such an integration.
-    #[must_use]
-    pub const fn is_registered(self) -> bool {
-        match self {
-            Self::Accepted | Self::Disabled | Self::WrongSecret => true,
-            Self::Unknown => false,
-        }
-    }
-}
 
 /// The registered integrations, by their folded account: a caller may spell the name in another case.
 type Entries = HashMap<AccountId, IntegrationRecord>;
@@ -101,11 +66,11 @@ impl IntegrationRegistry {
     /// # Errors
     /// When the store fails; the registry then goes on as last seen.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        self.stale.store(true, Ordering::Release);
-        let records = self.table.list().await?;
+        // Taken back before the rows are read, so that news which come in meanwhile are not forgotten.
+        self.stale.store(false, Ordering::Release);
+        let records = self.table.list().await.inspect_err(|_| self.stale.store(true, Ordering::Release))?;
         let entries: Entries = records.into_iter().map(|record| (record.name.account().clone(), record)).collect();
         self.entries.store(Arc::new(entries));
-        self.stale.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -151,7 +116,7 @@ impl IntegrationRegistry {
             return Ok(RegistryAnswer::Disabled);
         }
         if current == (Match::Matched { rehash_needed: true }) {
-            self.renew(turn, record, secret).await;
+            self.renew(turn.with_half_the_time(), record, secret).await;
         }
         Ok(RegistryAnswer::Accepted)
     }
@@ -190,5 +155,206 @@ impl IntegrationRegistry {
             }
             entries
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::identity::Work;
+    use crate::identity::fixture::{self, StillClock, later, password, source};
+    use crate::store::ChangeFeed;
+    use crate::store::suite::harness::{self, Fresh, account, integration};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    struct Bench {
+        fresh: Fresh,
+        pool: Arc<HashingPool>,
+        clock: Arc<StillClock>,
+        registry: IntegrationRegistry,
+        feed: ChangeFeed,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let fresh = harness::sqlite().await;
+            let pool = fixture::pool();
+            let clock = StillClock::at(NOW.as_millis());
+            let feed = ChangeFeed::start(&fresh.database).await.expect("the feed starts");
+            let table = fresh.database.integrations();
+            let registry = IntegrationRegistry::load(table, Arc::clone(&pool), Arc::clone(&clock) as Arc<dyn Clock>);
+            Self { registry: registry.await.expect("loaded"), fresh, pool, clock, feed }
+        }
+
+        fn table(&self) -> IntegrationTable {
+            self.fresh.database.integrations()
+        }
+
+        async fn add(&mut self, user: &str, secret: &str) {
+            let hash = self.pool.hash(&password(secret)).await.expect("hashed");
+            assert!(self.table().insert(&integration(user), &hash, NOW).await.expect("registered"));
+            self.follow().await.expect("followed");
+        }
+
+        async fn rotate(&mut self, user: &str, secret: &str, until: i64) {
+            let hash = self.pool.hash(&password(secret)).await.expect("hashed");
+            let until = Some(Timestamp::from_millis(until));
+            assert!(self.table().rotate(&integration(user), &hash, until, NOW).await.expect("rotated"));
+            self.follow().await.expect("followed");
+        }
+
+        async fn follow(&mut self) -> Result<(), StoreError> {
+            let news = self.feed.poll().await?;
+            self.registry.follow(&news).await
+        }
+
+        async fn ask(&self, user: &str, secret: &str) -> RegistryAnswer {
+            self.ask_any(Some(&integration(user)), secret).await
+        }
+
+        async fn ask_any(&self, name: Option<&IntegrationName>, secret: &str) -> RegistryAnswer {
+            self.registry.verify(name, &password(secret), source(), later()).await.expect("an answer")
+        }
+
+        async fn sql(&self, statement: &'static str) {
+            sqlx::query(statement).execute(self.fresh.database.pool()).await.expect(statement);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_registered_integration_is_let_in_with_its_secret_only() {
+        let mut bench = Bench::new().await;
+        bench.add("demo", "right").await;
+        assert_eq!(bench.ask("demo", "right").await, RegistryAnswer::Accepted);
+        assert_eq!(bench.ask("DEMO", "right").await, RegistryAnswer::Accepted);
+        assert_eq!(bench.ask("demo", "Right").await, RegistryAnswer::WrongSecret);
+        assert_eq!(bench.ask("demo", "").await, RegistryAnswer::WrongSecret);
+        assert_eq!(bench.ask("other", "right").await, RegistryAnswer::Unknown);
+        assert_eq!(bench.ask_any(None, "right").await, RegistryAnswer::Unknown);
+        assert!(bench.registry.contains(&integration("Demo")));
+        assert!(!bench.registry.contains(&integration("other")));
+    }
+
+    #[tokio::test]
+    async fn that_it_is_switched_off_is_told_for_the_right_secret_only() {
+        let mut bench = Bench::new().await;
+        bench.add("demo", "right").await;
+        bench.table().disable(&integration("demo"), NOW).await.expect("switched off");
+        bench.follow().await.expect("followed");
+        assert_eq!(bench.ask("demo", "right").await, RegistryAnswer::Disabled);
+        assert_eq!(bench.ask("demo", "wrong").await, RegistryAnswer::WrongSecret);
+    }
+
+    #[tokio::test]
+    async fn both_secrets_are_let_in_until_the_overlap_ends() {
+        let mut bench = Bench::new().await;
+        bench.add("demo", "old").await;
+        bench.rotate("demo", "new", 2_000).await;
+        for (moment, old) in [
+            (1_000, RegistryAnswer::Accepted),
+            (1_999, RegistryAnswer::Accepted),
+            (2_000, RegistryAnswer::WrongSecret),
+            (9_000, RegistryAnswer::WrongSecret),
+        ] {
+            bench.clock.set(moment);
+            assert_eq!(bench.ask("demo", "old").await, old, "{moment}");
+            assert_eq!(bench.ask("demo", "new").await, RegistryAnswer::Accepted, "{moment}");
+            assert_eq!(bench.ask("demo", "neither").await, RegistryAnswer::WrongSecret, "{moment}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_refusal_is_the_same_amount_of_work() {
+        let mut bench = Bench::new().await;
+        bench.add("demo", "right").await;
+        bench.add("off", "right").await;
+        bench.add("rotated", "old").await;
+        bench.table().disable(&integration("off"), NOW).await.expect("switched off");
+        bench.rotate("rotated", "new", 2_000).await;
+        for (moment, checks) in [(1_000, 2), (2_000, 1)] {
+            bench.clock.set(moment);
+            for name in
+                [Some("demo"), Some("off"), Some("rotated"), Some("other"), None].map(|name| name.map(integration))
+            {
+                let before = bench.pool.work();
+                bench.ask_any(name.as_ref(), "wrong").await;
+                let expected = before.and(Work { hashes: checks, kib_passes: checks * 64 * 2 });
+                assert_eq!(bench.pool.work(), expected, "{name:?} at {moment}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_made_elsewhere_is_followed() {
+        let mut bench = Bench::new().await;
+        bench.add("demo", "right").await;
+        bench.rotate("demo", "new", 0).await;
+        assert_eq!(bench.ask("demo", "right").await, RegistryAnswer::WrongSecret);
+        assert_eq!(bench.ask("demo", "new").await, RegistryAnswer::Accepted);
+    }
+
+    #[tokio::test]
+    async fn news_of_accounts_load_nothing_and_lost_news_load_everything() {
+        let mut bench = Bench::new().await;
+        bench.add("demo", "right").await;
+        bench.sql("DELETE FROM integration").await;
+        bench.registry.follow(&News::Changes(vec![Change::Account(account("reader"))])).await.expect("followed");
+        assert!(bench.registry.contains(&integration("demo")));
+        bench.registry.follow(&News::Lost).await.expect("followed");
+        assert!(!bench.registry.contains(&integration("demo")));
+    }
+
+    #[tokio::test]
+    async fn the_registry_goes_on_as_last_seen_while_the_store_is_away() {
+        let mut bench = Bench::new().await;
+        bench.add("demo", "right").await;
+        bench.fresh.database.close().await;
+        assert!(bench.registry.follow(&News::Lost).await.is_err());
+        assert_eq!(bench.ask("demo", "right").await, RegistryAnswer::Accepted);
+        assert_eq!(bench.ask("demo", "wrong").await, RegistryAnswer::WrongSecret);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_could_not_be_loaded_is_loaded_with_the_next_news() {
+        let mut bench = Bench::new().await;
+        bench.add("demo", "right").await;
+        let added = Change::Integration(integration("demo"));
+        bench.sql("DELETE FROM integration").await;
+        bench.sql("ALTER TABLE integration RENAME TO away").await;
+        assert!(bench.registry.follow(&News::Changes(vec![added])).await.is_err());
+        assert!(bench.registry.contains(&integration("demo")));
+        bench.sql("ALTER TABLE away RENAME TO integration").await;
+        bench.registry.follow(&News::Changes(vec![])).await.expect("followed");
+        assert!(!bench.registry.contains(&integration("demo")));
+    }
+
+    #[tokio::test]
+    async fn an_old_hash_is_renewed_here_and_in_the_store() {
+        let mut bench = Bench::new().await;
+        let old = fixture::older_pool().hash(&password("right")).await.expect("hashed");
+        bench.table().insert(&integration("demo"), &old, NOW).await.expect("registered");
+        bench.follow().await.expect("followed");
+
+        assert_eq!(bench.ask("demo", "wrong").await, RegistryAnswer::WrongSecret);
+        assert_eq!(bench.table().list().await.expect("listed")[0].hash, old);
+        assert_eq!(bench.ask("demo", "right").await, RegistryAnswer::Accepted);
+        let renewed = bench.table().list().await.expect("listed")[0].hash.clone();
+        assert!(renewed.as_str().contains("m=64,t=2,p=1"), "{}", renewed.as_str());
+
+        let before = bench.pool.work().hashes;
+        assert_eq!(bench.ask("demo", "right").await, RegistryAnswer::Accepted);
+        assert_eq!(bench.pool.work().hashes - before, 1, "the one in memory is new as well");
+    }
+
+    #[tokio::test]
+    async fn an_integration_is_let_in_though_its_hash_cannot_be_renewed() {
+        let mut bench = Bench::new().await;
+        let old = fixture::older_pool().hash(&password("right")).await.expect("hashed");
+        bench.table().insert(&integration("demo"), &old, NOW).await.expect("registered");
+        bench.follow().await.expect("followed");
+        bench.fresh.database.close().await;
+        assert_eq!(bench.ask("demo", "right").await, RegistryAnswer::Accepted);
     }
 }

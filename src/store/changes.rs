@@ -74,25 +74,21 @@ impl ChangeTable {
 
     /// What was changed after the change with the number `after`.
     pub(crate) async fn since(&self, after: i64) -> Result<Since, StoreError> {
-        // The row `after` itself is read too: while it is there, nothing behind it has been removed.
+        // The row `after` itself is read too: while it or the next one is there, nothing behind it has been removed.
         let rows = sqlx::query("SELECT seq, kind, institution, subject FROM change WHERE seq >= $1 ORDER BY seq")
             .bind(after)
             .fetch_all(self.database.pool())
             .await
             .map_err(StoreError::during("look for changes"))?;
-        let Some((first, rest)) = rows.split_first() else {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             return self.since_nothing(after).await;
         };
-        let newest = row::number(rows.last().unwrap_or(first), "seq")?;
-        let first_number = row::number(first, "seq")?;
-        let changed = if first_number == after {
-            rest
-        } else if after == 0 && first_number == 1 {
-            rows.as_slice()
-        } else {
+        let (oldest, newest) = (row::number(first, "seq")?, row::number(last, "seq")?);
+        if oldest > after.saturating_add(1) {
             return Ok(Since::Lost { newest });
-        };
-        match changed.iter().map(read).collect::<Result<Option<Vec<Change>>, StoreError>>()? {
+        }
+        let unseen = rows.iter().skip(usize::from(oldest == after));
+        match unseen.map(read).collect::<Result<Option<Vec<Change>>, StoreError>>()? {
             Some(changes) => Ok(Since::Complete { changes, newest }),
             None => Ok(Since::Lost { newest }),
         }

@@ -14,7 +14,7 @@ mod integrations;
 mod row;
 mod sqlite;
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
 pub use changes::{Change, ChangeTable};

@@ -23,15 +23,12 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers do not block each other or the writer; more connections than this only cost memory.
 const CONNECTIONS: u32 = 4;
 
-/// How often the switch to the write-ahead log is tried again, and the pause before each further try.
-const WAL_TRIES: u32 = 50;
-const WAL_PAUSE: Duration = Duration::from_millis(50);
-
-/// Per connection. FULL costs one flush to disk for each write and makes what was acknowledged survive a power cut as
-/// well; NORMAL would survive only the end of the process, SIGKILL included. Writes are rare and none of them is on
-/// the path of a call's reply, so nobody waits for that flush but the operator who wants to be sure. A write waits five seconds for
-/// another process's write.
-const SETTINGS: &str = "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;";
+/// Said on every new connection. Whoever finds another process writing waits five seconds for it. The write-ahead log
+/// lets readers go on meanwhile. FULL costs one flush to disk for each write and makes what was acknowledged survive a
+/// power cut as well; NORMAL would survive only the end of the process, SIGKILL included. Writes are rare and none of
+/// them is on the path of a call's reply, so nobody waits for that flush but the operator who wants to be sure.
+const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON;";
 
 /// The path in a `sqlite:` url: `sqlite:/var/lib/x.db`, `sqlite:///var/lib/x.db` or a relative one. The rest of the
 /// url is the path as it stands; there are no parameters and no percent signs to decode.
@@ -58,16 +55,25 @@ pub(crate) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
 pub(crate) async fn open(path: &Path) -> Result<AnyPool, StoreError> {
     create(path)?;
     let options = connect_options(path)?;
-    switch_to_wal(&options).await?;
-    let pool = AnyPoolOptions::new()
+    // A pool takes a failing connection for a passing trouble, tries until its time is up and keeps the reason to
+    // itself; so the first connection is made without it.
+    let first = async {
+        let mut connection = AnyConnection::connect_with(&options).await?;
+        connection.execute(SETTINGS).await?;
+        connection.close().await
+    };
+    first.await.map_err(StoreError::during("be opened"))?;
+    AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A connection to a file neither goes stale nor costs anything to keep.
         .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(drop) }))
         .connect_with(options)
         .await
-        .map_err(StoreError::during("be opened"))?;
-    Ok(pool)
+        .map_err(StoreError::during("be opened"))
 }
 
 /// Every migration that this version knows, oldest first.
@@ -117,33 +123,126 @@ fn connect_options(path: &Path) -> Result<AnyConnectOptions, StoreError> {
     Ok(options.disable_statement_logging())
 }
 
-/// The switch needs the file for itself and does not wait for it (SQLite's busy timeout does not apply), so two
-/// processes that meet a new file at the same moment must try again. Once switched, the file stays so.
-async fn switch_to_wal(options: &AnyConnectOptions) -> Result<(), StoreError> {
-    let mut tries = 0;
-    loop {
-        let switched = match AnyConnection::connect_with(options).await {
-            Ok(mut connection) => {
-                let switched = connection.execute("PRAGMA journal_mode = WAL").await.map(drop);
-                let closed = connection.close().await;
-                switched.and(closed)
-            }
-            Err(error) => Err(error),
-        };
-        tries += 1;
-        match switched {
-            Ok(()) => return Ok(()),
-            Err(error) if tries < WAL_TRIES && is_busy(&error) => tokio::time::sleep(WAL_PAUSE).await,
-            Err(error) => return Err(StoreError::during("be opened")(error)),
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::store::Database;
+    use crate::store::suite::harness;
+
+    #[test]
+    fn urls_name_a_file() {
+        let cases = [
+            ("sqlite:/var/lib/soapgate/a b%20.db", "/var/lib/soapgate/a b%20.db"),
+            ("sqlite:///var/lib/soapgate.db", "/var/lib/soapgate.db"),
+            ("sqlite:data/soapgate.db", "data/soapgate.db"),
+            ("sqlite://data/soapgate.db", "data/soapgate.db"),
+        ];
+        for (url, path) in cases {
+            assert_eq!(path_of(url).expect(url), Path::new(path), "{url}");
         }
     }
-}
 
-/// `SQLITE_BUSY` and its extended codes: the lowest byte is 5.
-fn is_busy(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .and_then(|code| code.parse::<u32>().ok())
-        .is_some_and(|code| code & 0xff == 5)
+    #[test]
+    fn other_urls_are_refused_with_what_to_write_instead() {
+        let cases = [
+            ("postgres://user:secret@host/db", "PostgreSQL is not served yet"),
+            ("postgresql://host/db", "PostgreSQL is not served yet"),
+            ("mysql://host/db", "write sqlite: and the path of a file"),
+            ("/var/lib/soapgate.db", "write sqlite: and the path of a file"),
+            ("sqlite:", "is empty"),
+            ("sqlite://", "is empty"),
+            ("sqlite::memory:", "not in memory"),
+            ("sqlite:a.db?mode=ro", "without parameters"),
+        ];
+        for (url, hint) in cases {
+            let error = path_of(url).expect_err(url).to_string();
+            assert!(error.contains(hint), "{url}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_can_read_the_files() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("soapgate.db");
+        let database = Database::open(&format!("sqlite:{}", path.display())).await.expect("it opens");
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder.path()).expect("the folder is read") {
+            let entry = entry.expect("an entry");
+            let mode = entry.metadata().expect("its metadata").permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+            files.push(entry.file_name().into_string().expect("UTF-8"));
+        }
+        files.sort();
+        assert_eq!(files, ["soapgate.db", "soapgate.db-shm", "soapgate.db-wal"]);
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_name_with_every_mark_is_a_name() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("ä #%20&=+;.db");
+        Database::open(&format!("sqlite:{}", path.display())).await.expect("it opens").close().await;
+        assert!(path.is_file());
+    }
+
+    #[tokio::test]
+    async fn every_connection_has_the_settings() {
+        let fresh = harness::sqlite().await;
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            connections.push(fresh.database.pool().acquire().await.expect("a connection"));
+        }
+        for connection in &mut connections {
+            let expected = [
+                ("PRAGMA journal_mode", "wal"),
+                ("PRAGMA synchronous", "2"),
+                ("PRAGMA foreign_keys", "1"),
+                ("PRAGMA busy_timeout", "5000"),
+            ];
+            for (pragma, value) in expected {
+                let row = sqlx::query(pragma).fetch_one(&mut **connection).await.expect(pragma);
+                let text = sqlx::Row::try_get::<String, _>(&row, 0);
+                let found = text.unwrap_or_else(|_| sqlx::Row::get::<i64, _>(&row, 0).to_string());
+                assert_eq!(found, value, "{pragma}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_folder_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let missing = folder.path().join("none");
+        let error = Database::open(&format!("sqlite:{}/soapgate.db", missing.display())).await.err().expect("refused");
+        let text = error.to_string();
+        assert!(text.starts_with("the folder ") && text.contains(&missing.display().to_string()), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("soapgate.db");
+        fs::write(&path, "this is a text, and a rather long one for a text of its kind").expect("written");
+        let error = Database::open(&format!("sqlite:{}", path.display())).await.err().expect("refused");
+        assert!(error.report().contains("file is not a database"), "{}", error.report());
+    }
+
+    #[tokio::test]
+    async fn tables_of_a_newer_version_are_refused() {
+        let fresh = harness::sqlite().await;
+        let mut write = fresh.database.write().await.expect("a write begins");
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9999, 'from the future', 1, x'00', 0)",
+        )
+        .execute(&mut *write)
+        .await
+        .expect("written");
+        write.commit().await.expect("committed");
+        let error = Database::open(&fresh.url).await.err().expect("refused");
+        assert!(error.report().contains("9999"), "{}", error.report());
+    }
 }

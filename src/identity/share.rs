@@ -65,6 +65,12 @@ impl Share {
         Ok(Place { _running: running, _presence: None })
     }
 
+    /// How many addresses are held in memory.
+    #[cfg(test)]
+    pub(crate) fn addresses(&self) -> usize {
+        lock(&self.present).sources.len()
+    }
+
     fn announce(&self, source: IpAddr) -> Result<Presence, HashingError> {
         let mut present = lock(&self.present);
         if present.checks >= self.limit {

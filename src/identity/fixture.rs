@@ -1,0 +1,54 @@
+//! What the tests of this layer and of those above share: cheap parameters and a clock that stands still.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::{Clock, Password, Timestamp};
+use crate::identity::{HashingPool, HashingSettings};
+
+pub(crate) fn settings() -> HashingSettings {
+    HashingSettings { memory_kib: 64, iterations: 2, ..HashingSettings::default() }
+}
+
+pub(crate) fn pool() -> Arc<HashingPool> {
+    Arc::new(HashingPool::new(&settings()).expect("the parameters are good"))
+}
+
+/// A pool whose hashes are cheaper than those of [`pool`], as if made before the parameters were raised.
+pub(crate) fn older_pool() -> HashingPool {
+    HashingPool::new(&HashingSettings { memory_kib: 16, iterations: 1, ..settings() }).expect("the parameters are good")
+}
+
+pub(crate) fn password(text: &str) -> Password {
+    Password::new(text.to_owned())
+}
+
+pub(crate) fn source() -> IpAddr {
+    IpAddr::from([192, 0, 2, 1])
+}
+
+pub(crate) fn later() -> Instant {
+    Instant::now() + Duration::from_mins(10)
+}
+
+pub(crate) struct StillClock(AtomicI64);
+
+impl StillClock {
+    pub(crate) fn at(millis: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(millis)))
+    }
+
+    pub(crate) fn set(&self, millis: i64) {
+        self.0.store(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}

@@ -1,0 +1,8 @@
+//! The contract of the store: every test runs against every kind of database.
+
+mod accounts;
+mod changes;
+mod flags;
+pub(crate) mod harness;
+mod integrations;
+mod writes;
