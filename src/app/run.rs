@@ -19,7 +19,6 @@ pub struct DemoListeners {
 ///
 /// # Errors
 /// When it cannot start or cannot end in order.
-#[expect(clippy::unused_async, reason = "a stub")]
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     anyhow::bail!("{} is not served yet", settings.file.display())
 }
@@ -28,7 +27,6 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When it cannot start or cannot end in order.
-#[expect(clippy::unused_async, reason = "a stub")]
 pub async fn demo(listeners: DemoListeners) -> anyhow::Result<()> {
     anyhow::bail!("the demo is not served yet on {listeners:?}")
 }
