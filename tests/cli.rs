@@ -195,24 +195,11 @@ fn what_is_not_there_or_there_already_is_refused() {
     desk.fails("accounts set-password nobody", b"x\n", 1, "there is no account nobody at institution 01DEMO_INST");
     desk.ok("accounts add reader", b"x\n");
     desk.fails("accounts add READER", b"x\n", 1, "account reader at institution 01DEMO_INST exists already");
-    desk.fails(
-        "accounts lock reader --institution 03NONE",
-        b"",
-        1,
-        "there is no institution 03NONE in the configuration; known are 01DEMO_INST",
-    );
-    desk.fails(
-        &format!("integrations disable {INTEGRATION}"),
-        b"",
-        1,
-        &format!("there is no integration {INTEGRATION}"),
-    );
-    desk.fails(
-        "integrations add AlmaSDK-demo-institutionCode-03NONE --generate",
-        b"",
-        1,
-        "there is no institution 03NONE in the configuration; known are 01DEMO_INST",
-    );
+    let err = "there is no institution 03NONE in the configuration; known are 01DEMO_INST";
+    desk.fails("accounts lock reader --institution 03NONE", b"", 1, err);
+    desk.fails("integrations add AlmaSDK-demo-institutionCode-03NONE --generate", b"", 1, err);
+    let err = format!("there is no integration {INTEGRATION}");
+    desk.fails(&format!("integrations disable {INTEGRATION}"), b"", 1, &err);
 }
 
 #[test]
