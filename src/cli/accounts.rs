@@ -5,7 +5,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::secret;
 use crate::cli::workplace::Workplace;
-use crate::domain::AccountId;
+use crate::domain::{AccountId, Password};
 use crate::identity::IdentityKind;
 use crate::operator::{AccountView, NewAccount, NextSignIn};
 
@@ -14,14 +14,14 @@ pub(crate) async fn run(command: AccountsCommand, place: &Workplace, out: &mut O
     let (account, done) = match command {
         AccountsCommand::Add { account, no_password, must_change, expires } => {
             let account = identify(place, &account)?;
-            let password = if no_password { None } else { Some(secret::ask(&describe(&account))?) };
+            let password = if no_password { None } else { Some(ask(&account)?) };
             let new = NewAccount { account: account.clone(), password, must_change, expires_at: expires };
             accounts.add(new).await?;
             (account, "added")
         }
         AccountsCommand::SetPassword { account, must_change } => {
             let account = identify(place, &account)?;
-            let password = secret::ask(&describe(&account))?;
+            let password = ask(&account)?;
             let next = if must_change { NextSignIn::MustChange } else { NextSignIn::Free };
             accounts.set_password(&account, password, next).await?;
             (account, "has a new password")
@@ -74,6 +74,10 @@ fn identify(place: &Workplace, arguments: &AccountArguments) -> Result<AccountId
     }
     AccountId::parse(&institution, &arguments.id)
         .map_err(|error| Failure::usage(format!("the account's identifier {error}")))
+}
+
+fn ask(account: &AccountId) -> Result<Password, Failure> {
+    secret::ask(&format!("password of {}", describe(account)))
 }
 
 fn describe(account: &AccountId) -> String {

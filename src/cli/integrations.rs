@@ -48,7 +48,11 @@ pub(crate) async fn run(command: IntegrationsCommand, place: &Workplace, out: &m
 }
 
 fn choose(name: &IntegrationName, generate: bool) -> Result<Secret, Failure> {
-    if generate { Ok(Secret::Generate) } else { Ok(Secret::Given(secret::ask(&format!("integration {name}"))?)) }
+    if generate {
+        Ok(Secret::Generate)
+    } else {
+        Ok(Secret::Given(secret::ask(&format!("secret of integration {name}"))?))
+    }
 }
 
 /// Says what was done. A secret that was made is shown here and never again, so that a closed output counts.

@@ -12,7 +12,7 @@ use crate::cli::exit::Failure;
 use crate::domain::{CREDENTIAL_BYTES_MAX, Password};
 use crate::operator::{OperatorError, PasswordRule};
 
-/// Asks for a secret, twice when a person types it; `what` is whose it is.
+/// Asks for a secret, twice when a person types it; `what` is which, such as "password of …".
 pub(crate) fn ask(what: &str) -> Result<Password, Failure> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
@@ -22,7 +22,7 @@ pub(crate) fn ask(what: &str) -> Result<Password, Failure> {
         let typed = rpassword::prompt_password(text);
         typed.map(Password::new).map_err(|error| Failure::refused(format!("no secret was typed: {error}")))
     };
-    let secret = prompt(&format!("New secret of {what}: "))?;
+    let secret = prompt(&format!("New {what}: "))?;
     let again = prompt("The same again: ")?;
     if secret.expose() == again.expose() {
         Ok(secret)
