@@ -1,6 +1,7 @@
 //! `check`: what `serve` needs beside the configuration and the store.
 
 use crate::config::Settings;
+use crate::contract::check_documents;
 
 /// One thing that `check` looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,5 +15,11 @@ pub struct Check {
 /// Looks at everything that `serve` needs beside the configuration and the store: the WSDL documents.
 #[must_use]
 pub fn check(_: &Settings) -> Vec<Check> {
-    Vec::new()
+    check_documents()
+        .into_iter()
+        .map(|(name, checked)| Check {
+            name: format!("wsdl {name}"),
+            problem: checked.err().map(|error| error.to_string()),
+        })
+        .collect()
 }

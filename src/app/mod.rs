@@ -1,13 +1,19 @@
 //! Wiring: the only place that names concrete adapters.
 
+mod assemble;
 mod check;
 mod clock;
+mod demo;
+mod follow;
 mod harden;
 mod open;
 mod run;
+mod server;
 
 pub use check::{Check, check};
 pub use clock::SystemClock;
+pub use demo::{DemoListeners, demo};
 pub(crate) use harden::forbid_core_dumps;
 pub use open::{OpenError, open_database};
-pub use run::{DemoListeners, demo, serve};
+pub use run::serve;
+pub use server::Server;

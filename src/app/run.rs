@@ -1,32 +1,62 @@
 //! `serve`: from settings to a server that runs until a signal ends it.
 
-use std::net::SocketAddr;
+use std::io::Write;
+use std::path::Path;
 
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::harden::forbid_core_dumps;
+use crate::app::server::Server;
 use crate::config::Settings;
+use crate::telemetry::start_log;
 
-/// Where `demo` listens instead of on ports that the system picks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DemoListeners {
-    /// The SOAP listener.
-    pub soap: Option<SocketAddr>,
-    /// The console and its API.
-    pub console: Option<SocketAddr>,
-    /// Health and metrics.
-    pub management: Option<SocketAddr>,
+/// The one line on standard output by which other programs find a server that is ready.
+#[derive(Serialize)]
+struct ReadyLine<'a> {
+    ready: bool,
+    soap: String,
+    management: String,
+    config: &'a Path,
 }
 
-/// Serves until a signal ends it.
+/// Serves until SIGTERM or SIGINT; SIGHUP reloads the configuration.
 ///
 /// # Errors
 /// When it cannot start or cannot end in order.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    anyhow::bail!("{} is not served yet", settings.file.display())
+    let _log = start_log(&settings.log)?;
+    run(settings, |_| Ok(())).await
 }
 
-/// Serves demo data from a temporary folder until a signal ends it.
-///
-/// # Errors
-/// When it cannot start or cannot end in order.
-pub async fn demo(listeners: DemoListeners) -> anyhow::Result<()> {
-    anyhow::bail!("the demo is not served yet on {listeners:?}")
+/// Starts a server, says so on standard output, lets `greet` say more, and runs it to its end.
+pub(crate) async fn run(settings: Settings, greet: impl FnOnce(&Server) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    forbid_core_dumps()?;
+    // Caught from the first moment, so that none of them ends the process half-way.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let file = settings.file.clone();
+    let mut server = Server::start(settings).await?;
+    let ready = ReadyLine {
+        ready: true,
+        soap: format!("http://{}", server.soap),
+        management: format!("http://{}", server.management),
+        config: &file,
+    };
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&ready)?)?;
+    greet(&server)?;
+    loop {
+        tokio::select! {
+            _ = hang_up.recv() => server.reload(),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("server.stopping");
+    tokio::select! {
+        stopped = server.stop() => stopped,
+        _ = terminate.recv() => anyhow::bail!("stopped at once by a second signal"),
+        _ = interrupt.recv() => anyhow::bail!("stopped at once by a second signal"),
+    }
 }

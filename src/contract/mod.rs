@@ -1,1 +1,20 @@
-//! See the map in `src/README.md`.
+//! One file per legacy API: how credentials are read from a message and how each outcome is written. Pure.
+
+mod alma;
+mod alma_services;
+mod authenticate;
+mod basic;
+mod error;
+mod freshness;
+mod wsdl;
+
+pub use alma::{AlmaCall, AlmaRefusal, read_alma, write_accepted, write_not_served, write_refused};
+pub use alma_services::{ALMA_NAMESPACE, ALMA_SERVICES, AlmaOperation, AlmaService};
+pub use authenticate::{
+    AUTHENTICATE_NAMESPACE, AUTHENTICATE_PATH, AccountSource, AuthenticateCall, AuthenticateRule, Claim,
+    read_authenticate, write_return,
+};
+pub use basic::{Authorization, Basic};
+pub use error::ContractError;
+pub use freshness::{Freshness, NonceClaim};
+pub use wsdl::{Wsdl, WsdlError, check_documents};

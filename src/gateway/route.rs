@@ -1,5 +1,6 @@
 //! A route: a path where a contract is served, with its institution and its reply profile.
 
+use crate::contract::AccountSource;
 use crate::domain::Institution;
 use crate::soap::Limits;
 
@@ -28,17 +29,6 @@ pub enum IntegrationCheck {
     Identity,
     /// The gateway's own registry.
     Registry,
-}
-
-/// Where the account's credentials may stand on an `authenticate` route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccountSource {
-    /// HTTP Basic.
-    Basic,
-    /// Children of the operation.
-    Body,
-    /// A WS-Security `UsernameToken`.
-    Token,
 }
 
 /// How a refusal is written; `None` in the settings means the contract's own default.

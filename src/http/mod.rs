@@ -1,5 +1,13 @@
 //! hyper: listeners, limits, the SOAP endpoint, health and metrics.
 
+mod body;
+mod endpoint;
+mod listener;
+mod management;
+mod pace;
 mod settings;
 
-pub use settings::{HttpLimits, ServerSettings};
+pub use endpoint::SoapEndpoint;
+pub use listener::{Handler, bind, serve};
+pub use management::{Management, Readiness};
+pub use settings::{HttpLimits, ServerSettings, SharedLimits};

@@ -1,7 +1,10 @@
 //! Settings of the listeners.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 /// Settings of the SOAP listener and of what all listeners share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,9 @@ pub struct ServerSettings {
     /// Caps on what clients can use up.
     pub limits: HttpLimits,
 }
+
+/// Limits that a reload may replace; new connections and calls see the new ones.
+pub type SharedLimits = Arc<ArcSwap<HttpLimits>>;
 
 /// Caps on what clients can use up.
 #[derive(Clone, Debug, PartialEq, Eq)]

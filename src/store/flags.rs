@@ -74,6 +74,10 @@ impl FlagTable {
         Self { database }
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// All flags: the most severe first, among equals the one seen last.
     ///
     /// # Errors

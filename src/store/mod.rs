@@ -7,6 +7,7 @@ mod database;
 mod error;
 mod feed;
 mod flag_list;
+mod flag_totals;
 mod flags;
 mod hash;
 mod inspect;

@@ -1,5 +1,11 @@
-//! Names of metrics and log fields, and the settings of logs.
+//! Names of metrics and log fields, the log's set-up, the tag that stands for an account.
 
+mod account_tag;
+mod log;
+mod metrics;
 mod settings;
 
+pub use account_tag::account_tag;
+pub use log::{LogGuard, start_log};
+pub use metrics::{CallKind, Metrics, RouteMetrics};
 pub use settings::LogSettings;

@@ -1,0 +1,79 @@
+//! Tasks beside the calls: following changes made by anybody, remembering accepted integrations, counting flags.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::Clock;
+use crate::gateway::{AcceptedReceiver, Gateway};
+use crate::identity::IntegrationRegistry;
+use crate::store::{ChangeFeed, FlagTable, IntegrationTable};
+use crate::telemetry::Metrics;
+
+/// How often changes are looked for: what an operator changes takes effect within two seconds.
+const POLL: Duration = Duration::from_secs(1);
+/// How often flags are counted for the metric.
+const COUNT: Duration = Duration::from_secs(15);
+
+/// Lets changes made by commands and by other nodes take effect.
+pub(crate) async fn follow_changes(
+    mut feed: ChangeFeed,
+    registry: Arc<IntegrationRegistry>,
+    gateway: Arc<Gateway>,
+    stop: CancellationToken,
+) {
+    let mut away = false;
+    while !ended(&stop, POLL).await {
+        let followed = match feed.poll().await {
+            // The registry first: what is asked after the cache was emptied must not see an old secret.
+            Ok(news) => {
+                let followed = registry.follow(&news).await;
+                gateway.follow(&news);
+                followed
+            }
+            Err(error) => Err(error),
+        };
+        match followed {
+            Err(ref error) if !away => tracing::warn!(error = %error, "changes.store_failed"),
+            Ok(()) if away => tracing::info!("changes.store_back"),
+            Ok(()) | Err(_) => {}
+        }
+        away = followed.is_err();
+    }
+}
+
+/// Writes down which integrations an identity service accepted, off the calls' path.
+pub(crate) async fn note_accepted(
+    mut accepted: AcceptedReceiver,
+    table: IntegrationTable,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
+    while let Some(name) = tokio::select! { name = accepted.next() => name, () = stop.cancelled() => None } {
+        if let Err(error) = table.note_accepted(&name, clock.now()).await {
+            tracing::warn!(error = %error, integration.id = %name, "integration.not_noted");
+        }
+    }
+}
+
+/// Keeps the metric of flags at what the store holds.
+pub(crate) async fn count_flags(flags: FlagTable, metrics: Metrics, stop: CancellationToken) {
+    loop {
+        match flags.open_by_reason().await {
+            Ok(counts) => {
+                for (reason, count) in counts {
+                    metrics.flags_open(reason, count);
+                }
+            }
+            Err(error) => tracing::debug!(error = %error, "flag.not_counted"),
+        }
+        if ended(&stop, COUNT).await {
+            return;
+        }
+    }
+}
+
+async fn ended(stop: &CancellationToken, wait: Duration) -> bool {
+    tokio::time::timeout(wait, stop.cancelled()).await.is_ok()
+}

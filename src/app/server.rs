@@ -1,0 +1,193 @@
+//! A running server: start, reload, stop.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::assemble::{Foundation, random_key};
+use crate::app::clock::SystemClock;
+use crate::app::follow::{count_flags, follow_changes, note_accepted};
+use crate::app::open::open_database;
+use crate::config::{self, Settings};
+use crate::gateway::{Gateway, GatewayKeys, GatewaySettings, write_flags};
+use crate::http::{Management, Readiness, SharedLimits, SoapEndpoint, bind, serve};
+use crate::identity::{HashingPool, IntegrationRegistry};
+use crate::store::ChangeFeed;
+use crate::telemetry::Metrics;
+
+/// How long queued flags may take to be written once every call has ended.
+const FLAGS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A server that accepts calls.
+pub struct Server {
+    /// Where SOAP is served.
+    pub soap: SocketAddr,
+    /// Where health and metrics are served.
+    pub management: SocketAddr,
+    settings: Settings,
+    foundation: Foundation,
+    gateway: Arc<Gateway>,
+    endpoint: Arc<SoapEndpoint>,
+    limits: SharedLimits,
+    readiness: Arc<Readiness>,
+    stop_listening: CancellationToken,
+    stop_writing: CancellationToken,
+    listening: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+    flag_writer: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the store and the listeners; from then on calls are answered.
+    ///
+    /// # Errors
+    /// When a listener or the store cannot be opened.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let bound = |what, address| bind(address).with_context(|| format!("{what} cannot listen on {address}"));
+        let management_listener = bound("management.listen", settings.management_listen)?;
+        let soap_listener = bound("server.listen", settings.server.listen)?;
+        let (soap, management) = (soap_listener.local_addr()?, management_listener.local_addr()?);
+        let limits: SharedLimits = Arc::new(ArcSwap::from_pointee(settings.server.limits.clone()));
+        let (stop_listening, stop_writing) = (CancellationToken::new(), CancellationToken::new());
+        let (metrics, readiness) = (Metrics::new(), Arc::new(Readiness::default()));
+        let health = Arc::new(Management::new(Arc::clone(&readiness), metrics.clone()));
+        // Health outlives the SOAP listener, so that the fall of readiness can be seen to the end.
+        let mut background =
+            vec![tokio::spawn(serve(management_listener, health, Arc::clone(&limits), stop_writing.clone()))];
+
+        let database = open_database(&settings).await?;
+        let clock = Arc::new(SystemClock);
+        let pool = Arc::new(HashingPool::new(&settings.hashing)?);
+        let foundation =
+            Foundation { database: database.clone(), pool: Arc::clone(&pool), clock: clock.clone(), metrics };
+        // The feed is opened before anything is read, so that no change falls between.
+        let feed = ChangeFeed::start(&database).await?;
+        let registry = Arc::new(IntegrationRegistry::load(database.integrations(), pool, clock.clone()).await?);
+        let accepted = database.integrations().accepted_before().await?;
+        let keys = GatewayKeys { cache: random_key()?, incidents: random_key()? };
+        let (gateway, queues) = Gateway::new(
+            foundation.table(&settings, soap)?,
+            Arc::clone(&registry),
+            accepted,
+            &gateway_settings(&settings),
+            &keys,
+            clock.clone(),
+            foundation.metrics.clone(),
+        );
+        let gateway = Arc::new(gateway);
+        let flag_writer = tokio::spawn(write_flags(queues.flags, Arc::new(database.flags()), stop_writing.clone()));
+        background.push(tokio::spawn(note_accepted(
+            queues.accepted,
+            database.integrations(),
+            clock,
+            stop_writing.clone(),
+        )));
+        background.push(tokio::spawn(follow_changes(feed, registry, Arc::clone(&gateway), stop_writing.clone())));
+        background.push(tokio::spawn(count_flags(database.flags(), foundation.metrics.clone(), stop_writing.clone())));
+        let endpoint = Arc::new(SoapEndpoint::new(Arc::clone(&gateway), Arc::clone(&limits)));
+        let listening =
+            tokio::spawn(serve(soap_listener, Arc::clone(&endpoint), Arc::clone(&limits), stop_listening.clone()));
+        readiness.started();
+        tracing::info!(soap = %soap, management = %management, paths = ?gateway.table().paths(), "server.started");
+        Ok(Self {
+            soap,
+            management,
+            settings,
+            foundation,
+            gateway,
+            endpoint,
+            limits,
+            readiness,
+            stop_listening,
+            stop_writing,
+            listening,
+            background,
+            flag_writer,
+        })
+    }
+
+    /// The file it was configured by.
+    #[must_use]
+    pub fn config_file(&self) -> &Path {
+        &self.settings.file
+    }
+
+    /// Applies the configuration as it is now; a bad one is reported and nothing of it applied.
+    pub fn reload(&mut self) {
+        let file = self.settings.file.clone();
+        let new = match config::load(&file, std::env::vars_os()) {
+            Ok(new) => new,
+            Err(problems) => {
+                for line in problems.lines() {
+                    tracing::error!(problem = %line, "config.refused");
+                }
+                return;
+            }
+        };
+        let (settings, kept) = self.settings.reload(new);
+        match self.foundation.table(&settings, self.soap) {
+            Ok(table) => self.gateway.replace_table(table),
+            Err(error) => {
+                tracing::error!(problem = %error, "config.refused");
+                return;
+            }
+        }
+        self.limits.store(Arc::new(settings.server.limits.clone()));
+        self.settings = settings;
+        if kept.is_empty() {
+            tracing::info!(file = %file.display(), "config.reloaded");
+        } else {
+            tracing::warn!(file = %file.display(), restart_needed = ?kept, "config.reloaded");
+        }
+    }
+
+    /// Stops in order: readiness falls, then listeners close, calls in flight end, flags are written. What has not
+    /// ended by the drain deadline is cut.
+    ///
+    /// # Errors
+    /// When a listener failed.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.readiness.stopping();
+        tokio::time::sleep(self.settings.server.drain_delay).await;
+        self.stop_listening.cancel();
+        let drained = tokio::time::timeout(self.settings.server.drain_deadline, async {
+            let listening = self.listening.await;
+            self.endpoint.finish().await;
+            self.gateway.finish().await;
+            listening
+        })
+        .await;
+        if let Ok(ended) = drained {
+            ended.context("the SOAP listener failed")?;
+            tracing::info!("server.drained");
+        } else {
+            let deadline_ms = self.settings.server.drain_deadline.as_millis();
+            tracing::warn!(deadline_ms, "server.cut");
+        }
+        self.stop_writing.cancel();
+        if tokio::time::timeout(FLAGS_DEADLINE, self.flag_writer).await.is_err() {
+            tracing::error!("flag.lost_at_stop");
+        }
+        for task in self.background {
+            task.abort();
+        }
+        self.foundation.database.close().await;
+        Ok(())
+    }
+}
+
+fn gateway_settings(settings: &Settings) -> GatewaySettings {
+    GatewaySettings {
+        cache: settings.cache.clone(),
+        flags: settings.flags.clone(),
+        slow_down: settings.slow_down.clone(),
+        nonces: settings.nonces.entries,
+        log_calls: settings.log.calls,
+    }
+}

@@ -1,0 +1,115 @@
+//! How a call ended, whoever is to blame.
+
+use crate::contract::{AccountSource, ContractError};
+use crate::domain::{NoAnswer, Rejection};
+use crate::soap::FaultCode;
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The account was let in.
+    Accepted,
+    /// It could not be answered.
+    Failed(CallError),
+    /// A known operation of an Alma service that is not served.
+    NotServed(&'static str),
+    /// The account was refused; where its credentials stood decides how that is written.
+    Refused(Rejection, AccountSource),
+    /// The caller did not sign in, or not with a right password.
+    Unauthorized,
+    /// Nobody knows; where the credentials stood, should the route refuse in an outage.
+    Undecided(NoAnswer, AccountSource),
+}
+
+/// Why a call could not be answered.
+#[derive(Debug)]
+pub enum CallError {
+    /// The request's framing or its Host field is broken.
+    BadRequest,
+    /// The message is none that the contract takes.
+    Contract(ContractError),
+    /// A fault of our own.
+    Internal,
+    /// Neither Content-Length nor Transfer-Encoding.
+    LengthRequired,
+    /// A media type or content encoding that is not read.
+    MediaType,
+    /// A method other than POST.
+    MethodNotAllowed,
+    /// No room to remember a nonce.
+    NoncesFull,
+    /// Nothing is served at this path.
+    NotFound,
+    /// Mandatory header blocks that are not understood: their namespaces and local names.
+    NotUnderstood(Vec<(String, String)>),
+    /// A token that let in before.
+    Replayed,
+    /// The body did not arrive in time.
+    Slow,
+    /// The body is too large.
+    TooLarge,
+}
+
+impl From<ContractError> for CallError {
+    fn from(error: ContractError) -> Self {
+        Self::Contract(error)
+    }
+}
+
+impl CallError {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::Contract(error) => error.label(),
+            Self::Internal => "internal",
+            Self::LengthRequired => "length-required",
+            Self::MediaType => "media-type",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::NoncesFull => "nonces-full",
+            Self::NotFound => "not-found",
+            Self::NotUnderstood(_) => "must-understand",
+            Self::Replayed => "replayed",
+            Self::Slow => "slow",
+            Self::TooLarge => "too-large",
+        }
+    }
+
+    /// The code of the fault.
+    #[must_use]
+    pub fn fault_code(&self) -> FaultCode {
+        match self {
+            Self::Contract(error) => error.fault_code(),
+            Self::Internal | Self::NoncesFull => FaultCode::Server,
+            Self::NotUnderstood(_) => FaultCode::MustUnderstand,
+            Self::Replayed => FaultCode::InvalidSecurity,
+            Self::BadRequest
+            | Self::LengthRequired
+            | Self::MediaType
+            | Self::MethodNotAllowed
+            | Self::NotFound
+            | Self::Slow
+            | Self::TooLarge => FaultCode::Client,
+        }
+    }
+
+    /// The text of the fault.
+    #[must_use]
+    pub fn wire_text(&self) -> &'static str {
+        match self {
+            Self::BadRequest => "The request is malformed",
+            Self::Contract(error) => error.wire_text(),
+            Self::Internal => "The server failed to answer",
+            Self::LengthRequired => "The request must say its length",
+            Self::MediaType => "The request must be text/xml or application/soap+xml, not compressed",
+            Self::MethodNotAllowed => "The service takes POST only",
+            Self::NoncesFull => "The server cannot take this token now",
+            Self::NotFound => "No service has this address",
+            Self::NotUnderstood(_) => "A mandatory header block is not understood",
+            Self::Replayed => "The security token was used before",
+            Self::Slow => "The request did not arrive in time",
+            Self::TooLarge => "The request is too large",
+        }
+    }
+}

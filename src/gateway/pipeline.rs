@@ -1,0 +1,279 @@
+//! The life of one call, from its integration's sign-in to its reply. Read this first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::contract::{AccountSource, Authorization, ContractError, Freshness};
+use crate::domain::{
+    AccountId, Credentials, IncidentId, IntegrationName, NoAnswer, Rejection, SignIn, Timestamp, Verdict, review,
+};
+use crate::gateway::call::{Body, Call, Presented, Reply};
+use crate::gateway::message::{Request, SignInRequest, read_message};
+use crate::gateway::nonces::Sight;
+use crate::gateway::outcome::{CallError, Outcome};
+use crate::gateway::question::Asked;
+use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
+use crate::gateway::state::Gateway;
+use crate::gateway::table::{RouteTable, Served};
+use crate::gateway::verify::Scope;
+use crate::soap::Version;
+use crate::telemetry::{CallKind, account_tag};
+
+/// Who called.
+enum Caller {
+    /// The route has no integration sign in.
+    Anybody,
+    /// This integration, and its password was right.
+    Integration(IntegrationName),
+    /// An integration that could not be checked.
+    Undecided(NoAnswer),
+    /// Nobody that may call: 401.
+    Unknown,
+}
+
+/// What became of a call, for its reply, its line and its counters.
+struct Conclusion {
+    version: Version,
+    outcome: Outcome,
+    integration: Option<IntegrationName>,
+    account: Option<AccountId>,
+}
+
+impl Gateway {
+    /// Answers one call. Nothing in it is undone when the client hangs up.
+    pub async fn answer(self: Arc<Self>, mut call: Call) -> Reply {
+        let table = self.table.load_full();
+        let conclusion = self.conclude(&table, &mut call).await;
+        self.reply(&call, &conclusion)
+    }
+
+    /// The reply of a call that finds no room, or that failed for a fault of our own.
+    #[must_use]
+    pub fn answer_without_trying(&self, call: &Call, why: NoAnswer) -> Reply {
+        let outcome = Outcome::Undecided(why, AccountSource::Body);
+        self.reply(call, &Conclusion { version: call.media_version, outcome, integration: None, account: None })
+    }
+
+    async fn conclude(&self, table: &RouteTable, call: &mut Call) -> Conclusion {
+        let mut conclusion = Conclusion {
+            version: call.media_version,
+            outcome: Outcome::Unauthorized,
+            integration: None,
+            account: None,
+        };
+        match self.who_calls(table, call).await {
+            Caller::Anybody => {}
+            Caller::Integration(name) => conclusion.integration = Some(name),
+            Caller::Undecided(why) => {
+                conclusion.outcome = Outcome::Undecided(why, AccountSource::Body);
+                return conclusion;
+            }
+            Caller::Unknown => return conclusion,
+        }
+        let institution = conclusion.integration.as_ref().map(IntegrationName::institution);
+        let bytes = match std::mem::replace(&mut call.body, Body::Broken) {
+            Body::Whole(bytes) => bytes,
+            unread => {
+                conclusion.outcome = match (unread, call.endpoint.served) {
+                    // A patron can type as much as they like; see contract/alma.rs.
+                    (Body::TooLarge, Served::Alma(_)) if institution.is_some() => {
+                        Outcome::Refused(Rejection::UnknownAccount, AccountSource::Body)
+                    }
+                    (Body::TooLarge, Served::Alma(_) | Served::Authenticate) => Outcome::Failed(CallError::TooLarge),
+                    (Body::Slow, _) => Outcome::Failed(CallError::Slow),
+                    (Body::Broken | Body::Whole(_), _) => Outcome::Failed(CallError::BadRequest),
+                };
+                return conclusion;
+            }
+        };
+        let freshness = Freshness { now: self.clock.now(), age: table.nonces.age, skew: table.nonces.skew };
+        let (version, request) = read_message(call, &bytes, institution, freshness);
+        drop(bytes);
+        conclusion.version = version;
+        conclusion.outcome = match request {
+            Err(error) => Outcome::Failed(error),
+            Ok(Request::NotServed(operation)) => Outcome::NotServed(operation),
+            Ok(Request::Refused(rejection, source)) => Outcome::Refused(rejection, source),
+            Ok(Request::NoCredential) => without_credential(call),
+            Ok(Request::SignIn(request)) => {
+                conclusion.account = Some(request.credentials.account().clone());
+                self.sign_in(table, call, *request, conclusion.integration.as_ref(), freshness.now).await
+            }
+        };
+        conclusion
+    }
+
+    /// Step 2: who calls? Never told by the XML.
+    async fn who_calls(&self, table: &RouteTable, call: &mut Call) -> Caller {
+        let route = &call.endpoint.route;
+        match route.settings.integration {
+            IntegrationRule::None => return Caller::Anybody,
+            IntegrationRule::Basic => {}
+        }
+        let presented = std::mem::replace(&mut call.authorization, Presented::Once(Authorization::None));
+        let Presented::Once(Authorization::Basic(basic)) = presented else { return Caller::Unknown };
+        let Ok(name) = IntegrationName::parse(&basic.name) else {
+            self.metrics.unknown_integrations.inc();
+            return Caller::Unknown;
+        };
+        let Some(institution) = table.institutions.get(name.institution()) else {
+            self.metrics.unknown_integrations.inc();
+            return Caller::Unknown;
+        };
+        let Some(credentials) = Credentials::new(name.account().clone(), basic.password) else {
+            return Caller::Unknown;
+        };
+        let asked = match route.settings.integration_check {
+            IntegrationCheck::Identity => Asked::Service(Arc::clone(&institution.identity)),
+            IntegrationCheck::Registry => Asked::Registry(Arc::clone(&self.registry), name.clone()),
+        };
+        let scope = Scope {
+            route: &route.fingerprint,
+            institution: &institution.fingerprint,
+            sign_in: SignIn::KnownIntegration,
+        };
+        let started = Instant::now();
+        let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
+        if verified.fresh {
+            route.metrics.integration_seconds.observe(started.elapsed().as_secs_f64());
+            self.integration_answered(table, call, &name, verified.verdict).await;
+        }
+        match verified.verdict {
+            Verdict::Accept { .. } => Caller::Integration(name),
+            Verdict::Reject(_) => Caller::Unknown,
+            Verdict::Undecided(why) => Caller::Undecided(why),
+        }
+    }
+
+    /// What a fresh answer about an integration leads to: a flag, a delay, a memory.
+    async fn integration_answered(&self, table: &RouteTable, call: &Call, name: &IntegrationName, verdict: Verdict) {
+        let check = call.endpoint.route.settings.integration_check;
+        let known = self.knows(name);
+        if known && let Some(reason) = review(SignIn::KnownIntegration, verdict) {
+            self.flag(table, name.account(), reason, Some(name));
+        }
+        match verdict {
+            Verdict::Accept { .. } => {
+                self.slow_down.right(call.source);
+                if check == IntegrationCheck::Identity {
+                    self.remember_accepted(name);
+                }
+            }
+            Verdict::Reject(rejection) => {
+                if !known {
+                    self.metrics.unknown_integrations.inc();
+                }
+                let wait = self.slow_down.wrong(call.source);
+                tracing::warn!(
+                    integration.known = known, reason = rejection.label(), source = %call.source,
+                    wait_ms = wait.as_millis(), "integration.refused"
+                );
+                if wait > Duration::ZERO {
+                    tokio::time::sleep_until((Instant::now() + wait).min(call.deadline)).await;
+                }
+            }
+            Verdict::Undecided(_) => {}
+        }
+    }
+
+    /// Steps 5 to 8 for the account, then its nonce.
+    async fn sign_in(
+        &self,
+        table: &RouteTable,
+        call: &Call,
+        request: SignInRequest,
+        integration: Option<&IntegrationName>,
+        now: Timestamp,
+    ) -> Outcome {
+        let SignInRequest { credentials, source, nonce } = request;
+        let account = credentials.account().clone();
+        let Some(institution) = table.institutions.get(account.institution()) else {
+            return Outcome::Refused(Rejection::UnknownAccount, source);
+        };
+        let route = &call.endpoint.route;
+        let scope =
+            Scope { route: &route.fingerprint, institution: &institution.fingerprint, sign_in: SignIn::Account };
+        let asked = Asked::Service(Arc::clone(&institution.identity));
+        let started = Instant::now();
+        let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
+        if verified.fresh {
+            route.metrics.account_seconds.observe(started.elapsed().as_secs_f64());
+            if let Some(reason) = review(SignIn::Account, verified.verdict) {
+                self.flag(table, &account, reason, integration);
+            }
+        }
+        match verified.verdict {
+            Verdict::Reject(rejection) => return Outcome::Refused(rejection, source),
+            Verdict::Undecided(why) => return Outcome::Undecided(why, source),
+            Verdict::Accept { must_change: true } if route.settings.must_change == MustChangeRule::Refuse => {
+                return Outcome::Refused(Rejection::MustChange, source);
+            }
+            Verdict::Accept { .. } => {}
+        }
+        // After the password, so that bad guesses cannot fill the memory; also when the yes was remembered.
+        let sight = nonce.map_or(Sight::First, |claim| {
+            self.nonces.see(self.nonce_digest(&route.fingerprint, &account, &claim.nonce), claim.until, now)
+        });
+        match sight {
+            Sight::First => Outcome::Accepted,
+            Sight::Full => Outcome::Failed(CallError::NoncesFull),
+            Sight::Replayed => Outcome::Failed(CallError::Replayed),
+        }
+    }
+
+    /// Steps 9 and 11: the reply, one line, counters.
+    fn reply(&self, call: &Call, conclusion: &Conclusion) -> Reply {
+        let route = &call.endpoint.route;
+        let reply = route.replies.write(conclusion.version, &conclusion.outcome, || self.incident());
+        let elapsed = call.received.elapsed();
+        let kind = match &conclusion.outcome {
+            Outcome::Accepted => CallKind::Accepted,
+            Outcome::Failed(error) => {
+                route.metrics.fault(error.label());
+                CallKind::Fault(error.label())
+            }
+            Outcome::NotServed(operation) => {
+                route.metrics.not_served(operation);
+                CallKind::NotServed
+            }
+            Outcome::Refused(rejection, _) => CallKind::Refused(*rejection),
+            Outcome::Unauthorized => CallKind::Unauthorized,
+            Outcome::Undecided(why, _) => {
+                route.metrics.fault(why.label());
+                CallKind::Undecided(*why)
+            }
+        };
+        route.metrics.ended(kind);
+        route.metrics.total_seconds.observe(elapsed.as_secs_f64());
+        if self.log_calls && tracing::enabled!(tracing::Level::INFO) {
+            let tag = conclusion.account.as_ref().map(account_tag);
+            tracing::info!(
+                call.incident = reply.incident.as_ref().map(IncidentId::as_str),
+                call.route = route.metrics.label(),
+                call.outcome = kind.outcome(),
+                call.reason = kind.reason(),
+                call.status = reply.status,
+                call.source = %call.source,
+                call.soap = conclusion.version.label(),
+                call.micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+                integration.id = conclusion.integration.as_ref().map(IntegrationName::as_str),
+                account.tag = tag.as_deref(),
+                "call"
+            );
+        }
+        reply
+    }
+}
+
+/// No credential of any kind: a challenge where Basic would have been one, so that clients that wait for it send
+/// theirs; but an integration that proved itself sent its Basic already, and a second challenge would only loop.
+fn without_credential(call: &Call) -> Outcome {
+    let settings = &call.endpoint.route.settings;
+    match settings.integration {
+        IntegrationRule::Basic => Outcome::Refused(Rejection::UnknownAccount, AccountSource::Body),
+        IntegrationRule::None if settings.account.contains(&AccountSource::Basic) => Outcome::Unauthorized,
+        IntegrationRule::None => Outcome::Failed(CallError::Contract(ContractError::NoCredential)),
+    }
+}

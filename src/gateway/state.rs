@@ -1,0 +1,190 @@
+//! The gateway: what its calls share.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::{AccountId, Clock, IncidentId, IntegrationName, Reason};
+use crate::gateway::call::Reply;
+use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver};
+use crate::gateway::incidents::Incidents;
+use crate::gateway::nonces::Nonces;
+use crate::gateway::outcome::CallError;
+use crate::gateway::replies::failure_without_route;
+use crate::gateway::settings::{CacheSettings, FlagSettings, SlowDownSettings};
+use crate::gateway::slow_down::SlowDown;
+use crate::gateway::table::RouteTable;
+use crate::gateway::verify::Verifier;
+use crate::identity::IntegrationRegistry;
+use crate::soap::Version;
+use crate::store::{Change, News};
+use crate::telemetry::Metrics;
+
+/// The settings of what calls share.
+pub struct GatewaySettings {
+    /// The verdict cache.
+    pub cache: CacheSettings,
+    /// The queue of flags.
+    pub flags: FlagSettings,
+    /// How guessing at integrations is slowed.
+    pub slow_down: SlowDownSettings,
+    /// Nonces remembered at once.
+    pub nonces: usize,
+    /// Whether each call leaves a line in the log.
+    pub log_calls: bool,
+}
+
+/// Thirty-two bytes for each of the gateway's keys, random per process.
+pub struct GatewayKeys {
+    /// Of the verdict cache.
+    pub cache: [u8; 32],
+    /// Of incident ids.
+    pub incidents: [u8; 32],
+}
+
+/// The ends of the gateway's queues, for the workers that empty them.
+pub struct Queues {
+    /// What may flag.
+    pub flags: FlagReceiver,
+    /// Integrations accepted for the first time.
+    pub accepted: AcceptedReceiver,
+}
+
+/// First acceptances that may wait; there are never more integrations than an institution has systems.
+const ACCEPTED_WAITING: usize = 256;
+
+/// The one use case.
+pub struct Gateway {
+    pub(crate) table: ArcSwap<RouteTable>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) registry: Arc<IntegrationRegistry>,
+    pub(crate) slow_down: SlowDown,
+    pub(crate) nonces: Nonces,
+    pub(crate) flags: FlagQueue,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Metrics,
+    pub(crate) log_calls: bool,
+    nonce_key: [u8; 32],
+    incidents: Incidents,
+    /// Integrations that an identity service accepted: they can be flagged like registered ones.
+    accepted: RwLock<HashSet<AccountId>>,
+    first_accepted: mpsc::Sender<IntegrationName>,
+    asks: TaskTracker,
+}
+
+impl Gateway {
+    /// A gateway over `table`. `accepted` are the integrations that an identity
+    /// service accepted before.
+    #[must_use]
+    pub fn new(
+        table: RouteTable,
+        registry: Arc<IntegrationRegistry>,
+        accepted: Vec<IntegrationName>,
+        settings: &GatewaySettings,
+        keys: &GatewayKeys,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> (Self, Queues) {
+        let (flags, receiver) = FlagQueue::new(settings.flags.queue, metrics.clone());
+        let (first_accepted, accepted_receiver) = mpsc::channel(ACCEPTED_WAITING);
+        let asks = TaskTracker::new();
+        let gateway = Self {
+            table: ArcSwap::from_pointee(table),
+            verifier: Arc::new(Verifier::new(&settings.cache, keys.cache, asks.clone(), metrics.clone())),
+            registry,
+            slow_down: SlowDown::new(&settings.slow_down),
+            nonces: Nonces::new(settings.nonces),
+            flags,
+            clock,
+            metrics,
+            log_calls: settings.log_calls,
+            nonce_key: blake3::derive_key("soapgate nonces 1", &keys.cache),
+            incidents: Incidents::new(keys.incidents),
+            accepted: RwLock::new(accepted.into_iter().map(|name| name.account().clone()).collect()),
+            first_accepted,
+            asks,
+        };
+        (gateway, Queues { flags: receiver, accepted: AcceptedReceiver(accepted_receiver) })
+    }
+
+    /// The routes served now. A call keeps the ones it started with.
+    #[must_use]
+    pub fn table(&self) -> Arc<RouteTable> {
+        self.table.load_full()
+    }
+
+    /// Serves other routes from now on.
+    pub fn replace_table(&self, table: RouteTable) {
+        self.table.store(Arc::new(table));
+    }
+
+    /// Drops what is remembered of accounts and integrations that somebody changed.
+    pub fn follow(&self, news: &News) {
+        match news {
+            News::Changes(changes) => {
+                for change in changes {
+                    match change {
+                        Change::Account(account) | Change::AccountCleared(account) => self.verifier.forget(account),
+                        Change::Integration(name) => self.verifier.forget(name.account()),
+                    }
+                }
+            }
+            News::Lost => self.verifier.forget_all(),
+        }
+    }
+
+    /// Waits until no question is open.
+    pub async fn finish(&self) {
+        self.asks.close();
+        self.asks.wait().await;
+    }
+
+    /// A reply to a request that no route takes, or that failed before one could.
+    #[must_use]
+    pub fn refuse_request(&self, version: Version, error: &CallError) -> Reply {
+        let incident = self.incident();
+        let table = self.table.load();
+        table.nowhere.fault(error.label());
+        tracing::info!(call.incident = %incident, call.outcome = "fault", call.reason = error.label(), "call");
+        failure_without_route(version, error, incident)
+    }
+
+    pub(crate) fn incident(&self) -> IncidentId {
+        self.incidents.next()
+    }
+
+    /// Whether an integration may be flagged: invented names may not.
+    pub(crate) fn knows(&self, name: &IntegrationName) -> bool {
+        self.registry.contains(name)
+            || self.accepted.read().unwrap_or_else(PoisonError::into_inner).contains(name.account())
+    }
+
+    /// Remembers that an identity service accepted an integration.
+    pub(crate) fn remember_accepted(&self, name: &IntegrationName) {
+        if self.accepted.write().unwrap_or_else(PoisonError::into_inner).insert(name.account().clone())
+            && self.first_accepted.try_send(name.clone()).is_err()
+        {
+            tracing::warn!(integration.id = %name, "integration.not_noted");
+        }
+    }
+
+    pub(crate) fn flag(&self, table: &RouteTable, account: &AccountId, reason: Reason, by: Option<&IntegrationName>) {
+        let probes = table.institutions.get(account.institution()).map(|entry| &entry.probe_accounts);
+        if probes.is_none_or(|probes| !probes.contains(account)) {
+            self.flags.put(account.clone(), reason, by.cloned(), self.clock.now());
+        }
+    }
+
+    pub(crate) fn nonce_digest(&self, route: &[u8; 32], account: &AccountId, nonce: &str) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.nonce_key);
+        hasher.update(route);
+        for part in [account.institution().as_str(), account.identifier(), nonce] {
+            hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+}

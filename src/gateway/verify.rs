@@ -1,0 +1,173 @@
+//! Asking whether a password is right: a recent yes answers at once, identical concurrent questions join one ask.
+//! The same function serves the integration's sign-in and the account's.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use moka::future::Cache;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::{AccountId, Answer, Credentials, NoAnswer, SignIn, Verdict};
+use crate::gateway::question::Asked;
+use crate::gateway::settings::CacheSettings;
+use crate::gateway::table::Fingerprint;
+use crate::identity::IdentityError;
+use crate::telemetry::Metrics;
+
+/// What separates one question's digest from another's beside the credentials: the fingerprints of the route and of
+/// the institution, so that one that was changed starts with nothing remembered, and who is signing in.
+pub(crate) struct Scope<'a> {
+    pub(crate) route: &'a Fingerprint,
+    pub(crate) institution: &'a Fingerprint,
+    pub(crate) sign_in: SignIn,
+}
+
+type Digest = [u8; 32];
+
+/// A remembered yes.
+#[derive(Clone)]
+struct Yes {
+    must_change: bool,
+    account: Arc<AccountId>,
+}
+
+/// An answer that is shared with those who wait for it, and not remembered.
+struct Passing(Result<Answer, NoAnswer>);
+
+/// The verdict and how it came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verified {
+    pub(crate) verdict: Verdict,
+    /// Whether an identity service was asked for it just now.
+    pub(crate) fresh: bool,
+}
+
+/// The verdict cache and the asks in flight.
+pub(crate) struct Verifier {
+    key: [u8; 32],
+    remembered: Cache<Digest, Yes>,
+    /// Grows with every change of any account: what was asked before one is not remembered after it.
+    changes: AtomicU64,
+    asks: TaskTracker,
+    metrics: Metrics,
+}
+
+impl Verifier {
+    /// A verifier with an empty cache; `key` is random and lives as long as the process.
+    pub(crate) fn new(settings: &CacheSettings, key: [u8; 32], asks: TaskTracker, metrics: Metrics) -> Self {
+        let remembered = Cache::builder()
+            .max_capacity(settings.entries)
+            .time_to_live(settings.ttl)
+            .support_invalidation_closures()
+            .build();
+        Self { key, remembered, changes: AtomicU64::new(0), asks, metrics }
+    }
+
+    /// Asks `service` about `credentials`, unless a yes is remembered. Waits until `deadline` at most; giving up ends
+    /// nothing, the question goes on for those who asked the same.
+    pub(crate) async fn verify(
+        self: &Arc<Self>,
+        scope: &Scope<'_>,
+        asked: Asked,
+        credentials: Credentials,
+        source: IpAddr,
+        deadline: Instant,
+    ) -> Verified {
+        let digest = self.digest(scope, &credentials);
+        if let Some(yes) = self.remembered.get(&digest).await {
+            self.metrics.cache_hits.inc();
+            return Verified { verdict: Verdict::Accept { must_change: yes.must_change }, fresh: false };
+        }
+        let verifier = Arc::clone(self);
+        let ask = self.asks.spawn(async move { verifier.ask(digest, asked, credentials, source, deadline).await });
+        let said = match tokio::time::timeout_at(deadline, ask).await {
+            Ok(Ok(said)) => said,
+            Ok(Err(panicked)) => {
+                tracing::error!(error = %panicked, "identity.ask_failed");
+                Err(NoAnswer::Protocol)
+            }
+            Err(_) => Err(NoAnswer::TimedOut),
+        };
+        Verified { verdict: Verdict::from(said), fresh: true }
+    }
+
+    /// Forgets every yes.
+    pub(crate) fn forget_all(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.remembered.invalidate_all();
+    }
+
+    /// Forgets every yes for an account, because somebody changed it.
+    pub(crate) fn forget(&self, account: &AccountId) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        let changed = account.clone();
+        // Closures are switched on above, which is all that this can fail for.
+        let _ = self.remembered.invalidate_entries_if(move |_, yes| *yes.account == changed);
+    }
+
+    async fn ask(
+        &self,
+        digest: Digest,
+        asked: Asked,
+        credentials: Credentials,
+        source: IpAddr,
+        deadline: Instant,
+    ) -> Result<Answer, NoAnswer> {
+        let answered = self
+            .remembered
+            .try_get_with(digest, async {
+                let changes = self.changes.load(Ordering::SeqCst);
+                let said = asked.verify(&credentials, source, deadline).await;
+                self.metrics.identity_asked(asked.name(), outcome(&said));
+                let said = said.map_err(|error| {
+                    tracing::warn!(
+                        identity.name = asked.name(), reason = error.no_answer.label(), error = %error,
+                        "identity.no_answer"
+                    );
+                    error.no_answer
+                });
+                let must_change = match said {
+                    Ok(Answer::Accepted) => false,
+                    Ok(Answer::MustChange) => true,
+                    Ok(Answer::Rejected(_)) | Err(_) => return Err(Passing(said)),
+                };
+                if self.changes.load(Ordering::SeqCst) == changes {
+                    Ok(Yes { must_change, account: Arc::new(credentials.account().clone()) })
+                } else {
+                    Err(Passing(said))
+                }
+            })
+            .await;
+        match answered {
+            Ok(Yes { must_change: false, .. }) => Ok(Answer::Accepted),
+            Ok(Yes { must_change: true, .. }) => Ok(Answer::MustChange),
+            Err(passing) => passing.0,
+        }
+    }
+
+    fn digest(&self, scope: &Scope<'_>, credentials: &Credentials) -> Digest {
+        let account = credentials.account();
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(scope.route).update(scope.institution);
+        hasher.update(match scope.sign_in {
+            SignIn::Account => b"a",
+            SignIn::KnownIntegration => b"i",
+        });
+        for part in [account.institution().as_str(), account.identifier(), credentials.password().expose()] {
+            hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+}
+
+fn outcome(said: &Result<Answer, IdentityError>) -> &'static str {
+    match said {
+        Ok(Answer::Accepted) => "accepted",
+        Ok(Answer::MustChange) => "must-change",
+        Ok(Answer::Rejected(_)) => "rejected",
+        Err(error) => error.no_answer.label(),
+    }
+}

@@ -1,0 +1,231 @@
+//! The SOAP endpoint: HTTP's own rules, then the gateway, then HTTP again.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Version as HttpVersion};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::contract::Authorization;
+use crate::domain::NoAnswer;
+use crate::gateway::{Call, CallError, Endpoint, Gateway, Presented, Reply};
+use crate::http::body;
+use crate::http::listener::Handler;
+use crate::http::settings::SharedLimits;
+use crate::soap::Version;
+
+static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
+
+/// Serves the gateway's routes.
+pub struct SoapEndpoint {
+    gateway: Arc<Gateway>,
+    limits: SharedLimits,
+    permits: Arc<Semaphore>,
+    /// Calls that go on without their connection.
+    detached: TaskTracker,
+}
+
+impl SoapEndpoint {
+    /// An endpoint for the gateway's routes, with room for `limits.calls` calls at once.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>, limits: SharedLimits) -> Self {
+        let permits = Arc::new(Semaphore::new(limits.load().calls));
+        Self { gateway, limits, permits, detached: TaskTracker::new() }
+    }
+
+    /// Waits until every call has ended, also those whose clients are gone.
+    pub async fn finish(&self) {
+        self.detached.close();
+        self.detached.wait().await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let media = MediaType::read(request.headers());
+        let version = media.version();
+        if host_is_broken(&request) {
+            return respond(self.gateway.refuse_request(version, &CallError::BadRequest));
+        }
+        let table = self.gateway.table();
+        let Some(endpoint) = table.find(request.uri().path()) else {
+            return respond(self.gateway.refuse_request(version, &CallError::NotFound));
+        };
+        let wants_wsdl = request.uri().query().is_some_and(asks_for_wsdl);
+        if (request.method() == Method::GET || request.method() == Method::HEAD) && wants_wsdl {
+            return wsdl(endpoint);
+        }
+        if let Err(error) = acceptable(&request, &media) {
+            return respond(self.gateway.refuse_request(version, &error));
+        }
+        self.call(request, Arc::clone(endpoint), media, peer).await
+    }
+
+    async fn call(
+        &self,
+        request: Request<Incoming>,
+        endpoint: Arc<Endpoint>,
+        media: MediaType,
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>> {
+        let version = media.version();
+        let limits = self.limits.load();
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        let (head, incoming) = request.into_parts();
+        let mut call = Call {
+            endpoint,
+            authorization: authorization(&head.headers),
+            media_version: version,
+            charset: media.charset,
+            soap_action: head.headers.get("soapaction").and_then(|value| value.to_str().ok()).map(str::to_owned),
+            body: crate::gateway::Body::Broken,
+            source: peer.ip(),
+            received: Instant::now(),
+            deadline: Instant::now() + limits.call_time,
+        };
+        let Ok(permit) = permit else {
+            return respond(self.gateway.answer_without_trying(&call, NoAnswer::Throttled(None)));
+        };
+        call.body = body::read(incoming, limits.body_bytes, limits.body_time).await;
+        call.received = Instant::now();
+        call.deadline = call.received + limits.call_time;
+        let gateway = Arc::clone(&self.gateway);
+        let answering = Box::pin(async move {
+            let _held = permit;
+            gateway.answer(call).await
+        });
+        match self.run(answering).await {
+            Some(reply) => respond(reply),
+            None => respond(self.gateway.refuse_request(version, &CallError::Internal)),
+        }
+    }
+
+    /// Runs a call to its end, whatever becomes of its connection. A call that needs nobody, as most do once a yes is
+    /// remembered, ends here and now; any other goes on as a task of its own. `None` when it panicked.
+    async fn run(&self, mut answering: Pin<Box<dyn Future<Output = Reply> + Send>>) -> Option<Reply> {
+        let first = std::future::poll_fn(|context| {
+            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
+            Poll::Ready(polled)
+        });
+        match first.await {
+            Ok(Poll::Ready(reply)) => Some(reply),
+            Ok(Poll::Pending) => self.detached.spawn(answering).await.ok(),
+            Err(_) => None,
+        }
+    }
+}
+
+impl Handler for SoapEndpoint {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let close = wants_close(request.headers());
+        let mut response = self.answer(request, peer).await;
+        if close {
+            // Node's agent keeps a connection whose reply does not say close (reference: node 20, strong-soap).
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// The media type of a request, taken apart.
+struct MediaType {
+    essence: Option<String>,
+    charset: Option<String>,
+}
+
+impl MediaType {
+    fn read(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+            return Self { essence: None, charset: None };
+        };
+        let mut parts = value.split(';');
+        let essence = parts.next().unwrap_or_default().trim().to_owned();
+        let charset = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            let value = value.trim().trim_matches('"');
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.to_owned())
+        });
+        Self { essence: Some(essence), charset }
+    }
+
+    fn version(&self) -> Version {
+        self.essence.as_deref().and_then(Version::of_media_type).unwrap_or(Version::Soap11)
+    }
+
+    fn is_taken(&self) -> bool {
+        self.essence.as_deref().is_none_or(|essence| {
+            ["text/xml", "application/soap+xml", "application/xml"]
+                .iter()
+                .any(|taken| essence.eq_ignore_ascii_case(taken))
+        })
+    }
+}
+
+/// What HTTP itself asks of a POST.
+fn acceptable(request: &Request<Incoming>, media: &MediaType) -> Result<(), CallError> {
+    let headers = request.headers();
+    if request.method() != Method::POST {
+        return Err(CallError::MethodNotAllowed);
+    }
+    let identity = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    if !media.is_taken() || !headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
+        return Err(CallError::MediaType);
+    }
+    let framed = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+    if framed { Ok(()) } else { Err(CallError::LengthRequired) }
+}
+
+/// HTTP/1.1 requires exactly one Host field (RFC 9112, section 3.2), which hyper leaves to us.
+fn host_is_broken(request: &Request<Incoming>) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts > 1 || (hosts == 0 && request.version() == HttpVersion::HTTP_11)
+}
+
+fn asks_for_wsdl(query: &str) -> bool {
+    query.split('&').any(|part| part.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("wsdl")))
+}
+
+fn wants_close(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONNECTION).iter().any(|value| {
+        value.as_bytes().split(|byte| *byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
+    })
+}
+
+fn authorization(headers: &HeaderMap) -> Presented {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    match (fields.next(), fields.next()) {
+        (None, _) => Presented::Once(Authorization::None),
+        (Some(one), None) => Presented::Once(Authorization::read(one.as_bytes())),
+        (Some(_), Some(_)) => Presented::Several,
+    }
+}
+
+fn wsdl(endpoint: &Endpoint) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(endpoint.wsdl()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    response
+}
+
+fn respond(reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.version.media_type()));
+    for (name, value) in reply.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(incident) = reply.incident
+        && let Ok(value) = HeaderValue::from_str(incident.as_str())
+    {
+        headers.insert(INCIDENT.clone(), value);
+    }
+    response
+}

@@ -1,0 +1,133 @@
+//! The accept loop: connection cap, pace, graceful drain.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::http::pace::{Pace, Paced};
+use crate::http::settings::{HttpLimits, SharedLimits};
+
+/// Connections that the kernel may hold before they are accepted.
+const BACKLOG: i32 = 1_024;
+
+/// What answers the requests of a listener.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request from `peer`.
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
+
+/// Opens a listening socket. Port 0 takes a free one.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Serves `listener` until `stop` is cancelled, then returns once every connection has ended. The caller bounds how
+/// long it waits.
+pub async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>, limits: SharedLimits, stop: CancellationToken) {
+    let connections = Arc::new(Semaphore::new(limits.load().connections));
+    let open = TaskTracker::new();
+    loop {
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = Arc::clone(&connections).acquire_owned() => permit,
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (handler, limits, stop) = (Arc::clone(&handler), limits.load_full(), stop.clone());
+                open.spawn(async move {
+                    connection(stream, peer, &*handler, &limits, &stop).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, mostly: waiting lets running connections end.
+                tracing::warn!(error = %error, "connection.not_accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    open.close();
+    open.wait().await;
+}
+
+async fn connection<H: Handler>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    handler: &H,
+    limits: &HttpLimits,
+    stop: &CancellationToken,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(error = %error, "connection.nodelay");
+    }
+    let pace = Pace::new(limits.idle_time, limits.head_time);
+    let service = service_fn(|request| {
+        pace.call_begins();
+        let answer = handler.handle(request, peer);
+        async {
+            let response = answer.await;
+            pace.call_ended();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let serving = http1::Builder::new()
+        .max_buf_size(limits.head_bytes)
+        .max_headers(limits.header_fields)
+        .serve_connection(TokioIo::new(Paced::new(stream, &pace)), service);
+    let mut serving = std::pin::pin!(serving);
+    let mut look = std::pin::pin!(tokio::time::sleep(limits.head_time));
+    let mut stopped = std::pin::pin!(stop.cancelled());
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = serving.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(error = %error, "connection.ended");
+                }
+                return;
+            }
+            () = look.as_mut() => match pace.next_look() {
+                Some(next) => look.as_mut().reset(next),
+                None => return,
+            },
+            () = stopped.as_mut(), if !stopping => {
+                stopping = true;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The log: JSON lines on standard error, written by a thread of their own.
+
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::telemetry::settings::LogSettings;
+
+/// yaserde logs every XML event it reads, and sqlx every statement's values at trace: neither may ever be switched on.
+const NEVER: [&str; 3] = ["yaserde=off", "yaserde_derive=off", "sqlx=warn"];
+
+/// Lines that may wait for the writer; beyond that lines are dropped rather than calls delayed.
+const WAITING_LINES_MAX: usize = 64 * 1024;
+
+/// Keeps the log's thread alive; what is waiting is written when it is dropped.
+pub struct LogGuard(#[expect(dead_code, reason = "held for its drop")] WorkerGuard);
+
+/// Starts the log of this process.
+///
+/// # Errors
+/// When the filter cannot be read, or when a log was started before.
+pub fn start_log(settings: &LogSettings) -> anyhow::Result<LogGuard> {
+    let mut filter = EnvFilter::try_new(&settings.filter)
+        .map_err(|error| anyhow::anyhow!("log.filter '{}' cannot be read: {error}", settings.filter))?;
+    for directive in NEVER {
+        filter = filter.add_directive(directive.parse()?);
+    }
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES_MAX).finish(std::io::stderr());
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_writer(writer);
+    tracing_subscriber::registry().with(filter).with(lines).try_init()?;
+    Ok(LogGuard(guard))
+}

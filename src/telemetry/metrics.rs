@@ -1,0 +1,292 @@
+//! Every metric in one place; the HELP text stands beside its name. Handles of a route are resolved when it is made,
+//! so that a call never looks a label up.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::domain::{NoAnswer, Reason, Rejection};
+
+/// Bounds in seconds of the call histogram: from a cached yes to the whole call's deadline.
+const CALL_SECONDS: [f64; 10] = [0.000_1, 0.001, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    route: String,
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    route: String,
+    step: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IdentityLabels {
+    service: String,
+    outcome: &'static str,
+}
+
+/// Labels of a fault.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FaultLabels {
+    /// The route's label; `none` where no route was found.
+    pub route: String,
+    /// The kind of fault.
+    pub kind: &'static str,
+}
+
+/// Labels of the flags gauge.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FlagLabels {
+    /// The flag's state.
+    pub state: &'static str,
+    /// The reason code.
+    pub reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    route: String,
+    operation: &'static str,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// The account was let in.
+    Accepted,
+    /// The reply is a fault of this kind.
+    Fault(&'static str),
+    /// A known operation that is not served.
+    NotServed,
+    /// The account was refused.
+    Refused(Rejection),
+    /// Nobody knows.
+    Undecided(NoAnswer),
+    /// The caller did not sign in.
+    Unauthorized,
+}
+
+impl CallKind {
+    /// The outcome's name in logs and metrics.
+    #[must_use]
+    pub const fn outcome(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Fault(_) => "fault",
+            Self::NotServed => "not-served",
+            Self::Refused(_) => "refused",
+            Self::Unauthorized => "unauthorized",
+            Self::Undecided(_) => "undecided",
+        }
+    }
+
+    /// The reason's name in logs and metrics; empty where the outcome says it all.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Accepted | Self::NotServed | Self::Unauthorized => "",
+            Self::Fault(kind) => kind,
+            Self::Refused(rejection) => rejection.label(),
+            Self::Undecided(why) => why.label(),
+        }
+    }
+}
+
+/// All metrics of one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: std::sync::Arc<Registry>,
+    calls: Family<CallLabels, Counter>,
+    call_seconds: Family<StepLabels, Histogram, fn() -> Histogram>,
+    identity_calls: Family<IdentityLabels, Counter>,
+    not_served: Family<OperationLabels, Counter>,
+    /// Replies that are faults, by kind; alert on their rate: fail-open clients let patrons in on a fault.
+    pub faults: Family<FaultLabels, Counter>,
+    /// Flags by state and reason.
+    pub flags: Family<FlagLabels, Gauge>,
+    /// Flags dropped because the queue was full.
+    pub flags_dropped: Counter,
+    /// Cached yes answers given.
+    pub cache_hits: Counter,
+    /// Integrations' sign-ins refused under names that are not registered.
+    pub unknown_integrations: Counter,
+    /// Calls whose SOAPAction names another operation than the body.
+    pub soap_action_mismatches: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Registers every metric.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("soapgate");
+        let histogram: fn() -> Histogram = || Histogram::new(CALL_SECONDS);
+        let calls = Family::default();
+        let call_seconds = Family::new_with_constructor(histogram);
+        let identity_calls = Family::default();
+        let not_served = Family::default();
+        let faults = Family::default();
+        let flags = Family::default();
+        let flags_dropped = Counter::default();
+        let cache_hits = Counter::default();
+        let unknown_integrations = Counter::default();
+        let soap_action_mismatches = Counter::default();
+        registry.register("calls", "Calls by route, outcome and reason", calls.clone());
+        registry.register("call_seconds", "Seconds by route and step of a call", call_seconds.clone());
+        registry.register(
+            "identity_calls",
+            "Questions asked of an identity service, by outcome",
+            identity_calls.clone(),
+        );
+        registry.register("calls_not_served", "Calls of known operations that are not served", not_served.clone());
+        registry.register("faults", "Replies that are faults, by route and kind", faults.clone());
+        registry.register("flags", "Flags by state and reason", flags.clone());
+        registry.register("flags_dropped", "Flags dropped because the queue was full", flags_dropped.clone());
+        registry.register("cache_hits", "Sign-ins answered from a recent yes", cache_hits.clone());
+        registry.register(
+            "unknown_integrations",
+            "Sign-ins of integrations under names that are not registered",
+            unknown_integrations.clone(),
+        );
+        registry.register(
+            "soap_action_mismatches",
+            "Calls whose SOAPAction names another operation than the body",
+            soap_action_mismatches.clone(),
+        );
+        Self {
+            registry: std::sync::Arc::new(registry),
+            calls,
+            call_seconds,
+            identity_calls,
+            not_served,
+            faults,
+            flags,
+            flags_dropped,
+            cache_hits,
+            unknown_integrations,
+            soap_action_mismatches,
+        }
+    }
+
+    /// Resolves the handles of one route.
+    #[must_use]
+    pub fn route(&self, route: &str) -> RouteMetrics {
+        let seconds = |step| self.call_seconds.get_or_create(&StepLabels { route: route.to_owned(), step }).clone();
+        let accepted = CallKind::Accepted;
+        RouteMetrics {
+            route: route.to_owned(),
+            accepted: self.call(route, accepted),
+            total_seconds: seconds("total"),
+            integration_seconds: seconds("integration"),
+            account_seconds: seconds("account"),
+            metrics: self.clone(),
+        }
+    }
+
+    /// Counts one question asked of an identity service.
+    pub fn identity_asked(&self, service: &str, outcome: &'static str) {
+        self.identity_calls.get_or_create(&IdentityLabels { service: service.to_owned(), outcome }).inc();
+    }
+
+    /// Sets how many flags stand open for a reason.
+    pub fn flags_open(&self, reason: Reason, count: i64) {
+        self.flags.get_or_create(&FlagLabels { state: "open", reason: reason.code() }).set(count);
+    }
+
+    /// The text that `/metrics` serves (OpenMetrics).
+    ///
+    /// # Errors
+    /// When a metric cannot be written.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    fn call(&self, route: &str, kind: CallKind) -> Counter {
+        let labels = CallLabels { route: route.to_owned(), outcome: kind.outcome(), reason: kind.reason() };
+        self.calls.get_or_create(&labels).clone()
+    }
+}
+
+/// The handles of one route.
+#[derive(Clone)]
+pub struct RouteMetrics {
+    route: String,
+    accepted: Counter,
+    /// From the whole body to the reply.
+    pub total_seconds: Histogram,
+    /// The integration's sign-in, where an answer was awaited.
+    pub integration_seconds: Histogram,
+    /// The account's sign-in, where an answer was awaited.
+    pub account_seconds: Histogram,
+    metrics: Metrics,
+}
+
+impl RouteMetrics {
+    /// The route's label.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.route
+    }
+
+    /// Counts a call by its end.
+    pub fn ended(&self, kind: CallKind) {
+        if kind == CallKind::Accepted {
+            self.accepted.inc();
+        } else {
+            self.metrics.call(&self.route, kind).inc();
+        }
+    }
+
+    /// Counts a fault by its kind.
+    pub fn fault(&self, kind: &'static str) {
+        self.metrics.faults.get_or_create(&FaultLabels { route: self.route.clone(), kind }).inc();
+    }
+
+    /// Counts a call of a known operation that is not served.
+    pub fn not_served(&self, operation: &'static str) {
+        let labels = OperationLabels { route: self.route.clone(), operation };
+        self.metrics.not_served.get_or_create(&labels).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_names_are_served() {
+        let metrics = Metrics::new();
+        let route = metrics.route("/soap");
+        route.ended(CallKind::Accepted);
+        route.ended(CallKind::Refused(Rejection::Locked));
+        route.fault("malformed");
+        route.total_seconds.observe(0.002);
+        metrics.identity_asked("embedded", "accepted");
+        metrics.flags_open(Reason::Locked, 3);
+        let text = metrics.encode().expect("encodes");
+        for line in [
+            r#"soapgate_calls_total{route="/soap",outcome="accepted",reason=""} 1"#,
+            r#"soapgate_calls_total{route="/soap",outcome="refused",reason="locked"} 1"#,
+            r#"soapgate_faults_total{route="/soap",kind="malformed"} 1"#,
+            r#"soapgate_call_seconds_count{route="/soap",step="total"} 1"#,
+            r#"soapgate_identity_calls_total{service="embedded",outcome="accepted"} 1"#,
+            r#"soapgate_flags{state="open",reason="locked"} 3"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing in:\n{text}");
+        }
+    }
+}

