@@ -138,7 +138,7 @@ pub(crate) fn read_hashing(section: &Section<'_>) -> HashingSettings {
     let settings = HashingSettings {
         // One request may cost 64 MiB in all.
         memory_kib: section.count("memory_kib", default.memory_kib, 7_168..=47_104),
-        iterations: section.count("iterations", default.iterations, 1..=20),
+        iterations: section.count("iterations", default.iterations, 1..=16),
         parallelism: section.count("parallelism", default.parallelism, 1..=8),
         accounts: share("accounts"),
         integrations: share("integrations"),
