@@ -5,12 +5,8 @@ use std::net::SocketAddr;
 
 use crate::config::document::Document;
 use crate::config::settings::Settings;
+use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH};
 use crate::gateway::{ContractKind, RouteSettings};
-
-/// Where a route of each contract is served that has no path of its own.
-const AUTHENTICATE_PATH: &str = "/soap/authenticate";
-/// Alma's own paths all lie in here.
-const ALMA_FOLDER: &str = "/almaws/";
 
 /// Notes every problem between sections. `routes` are keys with what stands at them.
 pub(crate) fn check(document: &Document<'_>, settings: &Settings, routes: &[(String, RouteSettings)]) {
@@ -86,39 +82,32 @@ fn check_times(document: &Document<'_>, settings: &Settings) {
 }
 
 fn check_paths(document: &Document<'_>, routes: &[(String, RouteSettings)]) {
-    let mut served: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut alma: Option<&str> = None;
-    for (key, route) in routes {
-        let path_key = format!("{key}.path");
-        if document.is_broken(&path_key) {
-            continue;
-        }
-        let path = match (&route.path, route.contract) {
-            (Some(path), _) => path.as_str(),
-            (None, ContractKind::Authenticate) => AUTHENTICATE_PATH,
-            (None, ContractKind::Alma) => {
-                if let Some(other) = alma {
-                    document.complain(
-                        &path_key,
-                        format!("is missing, and {other} serves all of Alma's paths already; write a path of its own"),
-                    );
-                }
-                alma = alma.or(Some(key));
-                continue;
-            }
-        };
-        match served.get(path) {
-            Some(other) => {
-                document.complain(&path_key, format!("is \"{path}\", which {other} serves; write another path"));
-            }
-            None => drop(served.insert(path, key)),
+    let serves_alma = |route: &RouteSettings| route.path.is_none() && route.contract == ContractKind::Alma;
+    let mut all_of_alma = routes.iter().filter(|(_, route)| serves_alma(route)).map(|(key, _)| key);
+    let alma = all_of_alma.next();
+    if let Some(alma) = alma {
+        for key in all_of_alma {
+            let text = format!("is missing, and {alma} serves all of Alma's paths already; write a path of its own");
+            document.complain(&format!("{key}.path"), text);
         }
     }
-    let Some(alma) = alma else { return };
-    for (path, key) in served.range(ALMA_FOLDER..).take_while(|(path, _)| path.starts_with(ALMA_FOLDER)) {
-        let text = format!(
-            "is \"{path}\", but {alma} has no path and serves all of Alma's ({ALMA_FOLDER}…); write another path, or give {alma} one"
-        );
-        document.complain(&format!("{key}.path"), text);
+    let mut served: BTreeMap<&str, &str> = BTreeMap::new();
+    for (key, route) in routes.iter().filter(|(_, route)| !serves_alma(route)) {
+        let path_key = format!("{key}.path");
+        let path = route.path.as_deref().unwrap_or(AUTHENTICATE_PATH);
+        let is_alma = ALMA_SERVICES.iter().any(|service| service.paths.contains(&path));
+        match (alma, served.get(path)) {
+            (Some(alma), _) if is_alma => {
+                let text = format!(
+                    "is \"{path}\", but {alma} has no path and serves all of Alma's; write another path, or give {alma} one"
+                );
+                document.complain(&path_key, text);
+            }
+            (_, Some(other)) => {
+                document.complain(&path_key, format!("is \"{path}\", which {other} serves; write another path"));
+            }
+            (_, None) if document.is_broken(&path_key) => {}
+            (_, None) => drop(served.insert(path, key)),
+        }
     }
 }

@@ -162,7 +162,7 @@ fn no_path_is_served_twice() {
         &[
             "c:3: route[1].path: is missing, and route[0] serves all of Alma's paths already; write a path of its own",
             "c:9: route[3].path: is \"/soap/authenticate\", which route[2] serves; write another path",
-            "c:12: route[4].path: is \"/almaws/LoanWebServices\", but route[0] has no path and serves all of Alma's (/almaws/…); write another path, or give route[0] one",
+            "c:12: route[4].path: is \"/almaws/LoanWebServices\", but route[0] has no path and serves all of Alma's; write another path, or give route[0] one",
         ],
     );
 }
