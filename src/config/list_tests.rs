@@ -178,3 +178,20 @@ fn an_adapter_that_is_not_served_yet_is_one_problem_and_its_secret_is_not_shown(
         );
     }
 }
+
+#[test]
+fn what_follows_from_a_broken_value_is_not_told() {
+    check_whole(
+        &format!(
+            "[server]\nlisten = \"0.0.0.0:1\"\nplaintext_behind_proxy = \"yes\"\n\
+             [[identity]]\nkind = \"embedded\"\n[[identity]]\nname = \"accounts\"\nkind = \"embedded\"\ntimeout = \"9s\"\n\
+             {INSTITUTION}[[route]]\ncontract = \"alma\"\npath = \"x\"\n{ROUTE}"
+        ),
+        &[
+            "c:3: server.plaintext_behind_proxy: is a string; write true or false",
+            "c:4: identity[0].name: is missing; write a name of your choice, such as \"accounts\"",
+            "c:9: identity[1].timeout: is 9s, but a call has only 8s (server.limits.call_time); write less than that",
+            "c:16: route[0].path: is \"x\", which does not begin with '/'; write a path such as \"/soap/authenticate\"",
+        ],
+    );
+}
