@@ -85,7 +85,9 @@ fn describe(account: &AccountId) -> String {
 }
 
 fn row(account: &AccountView) -> [String; 4] {
+    let ends = account.expires.as_deref().and_then(|expires| expires.parse::<jiff::Timestamp>().ok());
     let states = [
+        (ends.is_some_and(|ends| ends <= jiff::Timestamp::now()), "expired"),
         (account.disabled, "disabled"),
         (account.locked, "locked"),
         (!account.has_password, "no password"),

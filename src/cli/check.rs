@@ -81,7 +81,7 @@ async fn look_at_store(settings: &Settings) -> Finding {
         Ok(Tables::Absent) => Ok(format!("{url}, made at the first start")),
         Ok(Tables::Current) => Ok(format!("{url}, tables of this version")),
         Ok(Tables::Older) => Ok(format!("{url}, tables of an older version, renewed at the next start")),
-        Err(error) => Err(format!("{url}: {}", chain(error))),
+        Err(error) => Err(format!("{url}: {}", chain(&error))),
     };
     Finding { name: "store".to_owned(), exit: Exit::Store, result }
 }

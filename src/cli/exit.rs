@@ -1,5 +1,6 @@
 //! How a command ends: the public exit codes, and which failure has which.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
@@ -87,7 +88,7 @@ impl Failure {
                 cause.downcast_ref::<OperatorError>().map(exit_of)
             }
         });
-        Self::Told(decided.unwrap_or(Exit::Refused), format!("{error:#}"))
+        Self::Told(decided.unwrap_or(Exit::Refused), chain(error.as_ref()))
     }
 }
 
@@ -107,24 +108,19 @@ impl From<Problems> for Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        Self::Told(Exit::Store, chain(error))
+        Self::Told(Exit::Store, chain(&error))
     }
 }
 
 impl From<HashingError> for Failure {
     fn from(error: HashingError) -> Self {
-        Self::Told(Exit::Identity, chain(error))
+        Self::Told(Exit::Identity, chain(&error))
     }
 }
 
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
-        let exit = exit_of(&error);
-        match error {
-            // Its text holds its cause's.
-            OperatorError::Password(_) => Self::Told(exit, error.to_string()),
-            _ => Self::Told(exit, chain(error)),
-        }
+        Self::Told(exit_of(&error), chain(&error))
     }
 }
 
@@ -138,9 +134,19 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// An error and its causes in one line.
-pub(crate) fn chain(error: impl Into<anyhow::Error>) -> String {
-    format!("{:#}", error.into())
+/// An error and its causes in one line. Some errors' texts hold their cause's: nothing is said twice.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
 }
 
 #[cfg(test)]
