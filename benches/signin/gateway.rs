@@ -8,10 +8,10 @@ use soapgate::app::{SystemClock, open_database};
 use soapgate::config;
 use soapgate::domain::{AccountId, Institution, IntegrationName, Password};
 use soapgate::identity::HashingPool;
-use soapgate::operator::{Accounts, Integrations, NewAccount, Secret};
+use soapgate::operator::{Accounts, Integrations, NewAccount, Secret, parse_expiry};
 use tokio::runtime::Runtime;
 
-use crate::load::{INTEGRATION, INTEGRATION_SECRET, PASSWORD, USER};
+use crate::load::{INTEGRATION, INTEGRATION_SECRET};
 
 /// Whether each call leaves a line in the log.
 #[derive(Clone, Copy)]
@@ -20,8 +20,25 @@ pub(crate) enum Line {
     On,
 }
 
+/// An account to be there when the benchmark begins.
+pub(crate) struct Prepared {
+    pub(crate) user: &'static str,
+    pub(crate) password: Option<&'static str>,
+    pub(crate) state: State,
+}
+
+/// The state of a prepared account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Disabled,
+    Expired,
+    Good,
+    Locked,
+    MustChange,
+}
+
 /// Writes a configuration and its data below `folder`; returns the configuration's path.
-pub(crate) fn prepare(folder: &Path, line: Line, runtime: &Runtime) -> anyhow::Result<String> {
+pub(crate) fn prepare(folder: &Path, line: Line, accounts: &[Prepared], runtime: &Runtime) -> anyhow::Result<String> {
     std::fs::create_dir_all(folder)?;
     let file = folder.join("config.toml");
     let calls = matches!(line, Line::On);
@@ -31,7 +48,7 @@ pub(crate) fn prepare(folder: &Path, line: Line, runtime: &Runtime) -> anyhow::R
             "server = {{ listen = \"127.0.0.1:0\" }}\nmanagement = {{ listen = \"127.0.0.1:0\" }}\n\
              cache = {{ ttl = \"1h\" }}\nlog = {{ calls = {calls} }}\n\
              [[identity]]\nname = \"accounts\"\nkind = \"embedded\"\n\
-             [[institution]]\ncode = \"01DEMO_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n"
+             [[institution]]\ncode = \"01DEMO_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\nmust_change = \"refuse\"\n"
         ),
     )?;
     let settings = config::load(&file, [])?;
@@ -42,11 +59,24 @@ pub(crate) fn prepare(folder: &Path, line: Line, runtime: &Runtime) -> anyhow::R
         let name = IntegrationName::parse(INTEGRATION)?;
         let secret = Secret::Given(Password::new(INTEGRATION_SECRET.to_owned()));
         Integrations::new(&database, Arc::clone(&pool), clock.clone()).add(&name, secret).await?;
-        let account = AccountId::parse(&Institution::parse("01DEMO_INST")?, USER)?;
-        let password = Some(Password::new(PASSWORD.to_owned()));
-        Accounts::new(&database, pool, clock)
-            .add(NewAccount { account, password, must_change: false, expires_at: None })
-            .await?;
+        let table = Accounts::new(&database, pool, clock);
+        for prepared in accounts {
+            let account = AccountId::parse(&Institution::parse("01DEMO_INST")?, prepared.user)?;
+            let expires_at = if prepared.state == State::Expired { Some(parse_expiry("2020-01-31")?) } else { None };
+            table
+                .add(NewAccount {
+                    account: account.clone(),
+                    password: prepared.password.map(|password| Password::new(password.to_owned())),
+                    must_change: prepared.state == State::MustChange,
+                    expires_at,
+                })
+                .await?;
+            match prepared.state {
+                State::Disabled => table.disable(&account).await?,
+                State::Locked => table.lock(&account).await?,
+                State::Expired | State::Good | State::MustChange => {}
+            }
+        }
         database.close().await;
         anyhow::Ok(())
     })?;

@@ -12,7 +12,7 @@ const TIMES: u32 = 50_000;
 
 /// Prints the table.
 pub(crate) fn print() -> anyhow::Result<()> {
-    let body = crate::load::body();
+    let body = crate::load::body(crate::load::USER, crate::load::PASSWORD_ESCAPED);
     let authorization = crate::load::authorization();
     let institution = Institution::parse("01DEMO_INST")?;
     let account = AccountId::parse(&institution, crate::load::USER)?;

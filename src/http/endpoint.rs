@@ -1,5 +1,6 @@
 //! The SOAP endpoint: HTTP's own rules, then the gateway, then HTTP again.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -18,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::contract::Authorization;
 use crate::domain::NoAnswer;
-use crate::gateway::{Call, CallError, Endpoint, Gateway, Presented, Reply};
+use crate::gateway::{Body, Call, CallError, Endpoint, Gateway, Presented, Reply, RouteTable};
 use crate::http::body;
 use crate::http::listener::Handler;
 use crate::http::settings::SharedLimits;
@@ -51,7 +52,7 @@ impl SoapEndpoint {
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let media = MediaType::read(request.headers());
-        let version = media.version();
+        let version = media.version;
         if host_is_broken(&request) {
             return respond(self.gateway.refuse_request(version, &CallError::BadRequest));
         }
@@ -66,27 +67,30 @@ impl SoapEndpoint {
         if let Err(error) = acceptable(&request, &media) {
             return respond(self.gateway.refuse_request(version, &error));
         }
-        self.call(request, Arc::clone(endpoint), media, peer).await
+        let endpoint = Arc::clone(endpoint);
+        self.call(request, table, endpoint, media, peer).await
     }
 
     async fn call(
         &self,
         request: Request<Incoming>,
+        table: Arc<RouteTable>,
         endpoint: Arc<Endpoint>,
         media: MediaType,
         peer: SocketAddr,
     ) -> Response<Full<Bytes>> {
-        let version = media.version();
+        let version = media.version;
         let limits = self.limits.load();
         let permit = Arc::clone(&self.permits).try_acquire_owned();
         let (head, incoming) = request.into_parts();
         let mut call = Call {
+            table,
             endpoint,
             authorization: authorization(&head.headers),
             media_version: version,
             charset: media.charset,
-            soap_action: head.headers.get("soapaction").and_then(|value| value.to_str().ok()).map(str::to_owned),
-            body: crate::gateway::Body::Broken,
+            soap_action: head.headers.get("soapaction").map(|value| Box::from(value.as_bytes())),
+            body: Body::Broken,
             source: peer.ip(),
             received: Instant::now(),
             deadline: Instant::now() + limits.call_time,
@@ -137,35 +141,37 @@ impl Handler for SoapEndpoint {
 
 /// The media type of a request, taken apart.
 struct MediaType {
-    essence: Option<String>,
-    charset: Option<String>,
+    version: Version,
+    taken: bool,
+    charset: Option<Cow<'static, str>>,
 }
 
 impl MediaType {
     fn read(headers: &HeaderMap) -> Self {
         let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
-            return Self { essence: None, charset: None };
+            let absent = !headers.contains_key(header::CONTENT_TYPE);
+            return Self { version: Version::Soap11, taken: absent, charset: None };
         };
         let mut parts = value.split(';');
-        let essence = parts.next().unwrap_or_default().trim().to_owned();
+        let essence = parts.next().unwrap_or_default().trim();
         let charset = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
             let value = value.trim().trim_matches('"');
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.to_owned())
+            name.trim().eq_ignore_ascii_case("charset").then_some(value)
         });
-        Self { essence: Some(essence), charset }
-    }
-
-    fn version(&self) -> Version {
-        self.essence.as_deref().and_then(Version::of_media_type).unwrap_or(Version::Soap11)
-    }
-
-    fn is_taken(&self) -> bool {
-        self.essence.as_deref().is_none_or(|essence| {
-            ["text/xml", "application/soap+xml", "application/xml"]
-                .iter()
-                .any(|taken| essence.eq_ignore_ascii_case(taken))
-        })
+        let version = Version::of_media_type(essence);
+        Self {
+            version: version.unwrap_or(Version::Soap11),
+            taken: version.is_some() || essence.eq_ignore_ascii_case("application/xml"),
+            // Nearly everybody says UTF-8: that costs no allocation.
+            charset: charset.map(|charset| {
+                if charset.eq_ignore_ascii_case("utf-8") {
+                    Cow::Borrowed("utf-8")
+                } else {
+                    Cow::Owned(charset.to_owned())
+                }
+            }),
+        }
     }
 }
 
@@ -176,7 +182,7 @@ fn acceptable(request: &Request<Incoming>, media: &MediaType) -> Result<(), Call
         return Err(CallError::MethodNotAllowed);
     }
     let identity = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
-    if !media.is_taken() || !headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
+    if !media.taken || !headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
         return Err(CallError::MediaType);
     }
     let framed = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
