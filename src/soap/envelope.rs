@@ -235,7 +235,7 @@ mod tests {
             (SOAP_12, format!("s:role='{role}/next'"), true),
             (SOAP_12, format!("s:role='{role}/ultimateReceiver' s:relay='true'"), true),
             (SOAP_12, format!("s:role='{role}/none'"), false),
-            (SOAP_12, format!("s:role='urn:other' s:relay='1'"), false),
+            (SOAP_12, "s:role='urn:other' s:relay='1'".to_owned(), false),
             (SOAP_12, "s:actor='urn:other'".to_owned(), true),
         ];
         for (namespace, attribute, ours) in cases {
