@@ -151,7 +151,7 @@ impl<'a> Pass<'a, '_> {
         if parent.children == 1 {
             let node = &mut self.nodes[parent.index];
             node.stray_text = !all_blank(self.texts.get(&node.text));
-            self.texts.discard(&mut node.text);
+            node.text = Text::Raw("");
         }
         Ok(())
     }

@@ -72,14 +72,6 @@ impl TextBuffer {
         *text = Text::Decoded(start..decoded.len());
     }
 
-    /// Forgets the text of the element that is being read.
-    pub(in crate::soap) fn discard(&mut self, text: &mut Text<'_>) {
-        if let (Text::Decoded(range), Some(decoded)) = (&*text, &mut self.decoded) {
-            decoded.truncate(range.start);
-        }
-        *text = Text::Raw("");
-    }
-
     /// The meaning of an attribute value (XML 1.0, 3.3.3, as for CDATA).
     pub(in crate::soap) fn attribute_value<'a>(&mut self, raw: &'a str) -> Result<Text<'a>, Flaw> {
         // Without an early exit, so that the compiler makes vector instructions of it.
