@@ -45,6 +45,14 @@ STEPS = (
     Step("cargo tests", Tier.QUICK, ("cargo", "test", "--locked", "--no-fail-fast"), counts.cargo, 45),
     Step("the runner itself", Tier.DEFAULT, (sys.executable, "tests/lib/selftest.py"), counts.closing_line, 2),
     Step("toolkits", Tier.DEFAULT, (sys.executable, "tests/toolkits/run.py"), counts.closing_line, 30),
+    Step("expat's verdicts", Tier.DEFAULT, (sys.executable, "tests/xml_oracle.py"), counts.closing_line, 5),
+    Step(
+        "expat on mutations",
+        Tier.DEFAULT,
+        (sys.executable, "tests/xml_oracle.py", "--compare", "--cases", "20000"),
+        counts.closing_line,
+        15,
+    ),
     Step(
         "benchmark of a cached sign-in",
         Tier.DEFAULT,
