@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -93,7 +94,7 @@ async fn connection<H: Handler>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "connection.nodelay");
     }
-    let pace = Pace::new(limits.idle_time, limits.head_time);
+    let pace = Pace::new(limits);
     // Boxed at once: hyper moves a service's future several times.
     let service = service_fn(|request| {
         Box::pin(async {
@@ -108,7 +109,7 @@ async fn connection<H: Handler>(
         .max_headers(limits.header_fields)
         .serve_connection(TokioIo::new(Paced::new(stream, &pace)), service);
     let mut serving = std::pin::pin!(serving);
-    let mut look = std::pin::pin!(tokio::time::sleep(limits.head_time));
+    let mut look = std::pin::pin!(tokio::time::sleep_until(pace.next_look().unwrap_or_else(Instant::now)));
     let mut stopped = std::pin::pin!(stop.cancelled());
     let mut stopping = false;
     loop {
