@@ -1,3 +1,7 @@
 //! The `soapgate` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    soapgate::cli::run(std::env::args_os())
+}

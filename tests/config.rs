@@ -72,7 +72,7 @@ config.toml:19: identity[0].timout: is no key here; did you mean 'timeout'?
 config.toml:23: institution[0].identity: is "acounts", which no [[identity]] is named; did you mean "accounts"?
 config.toml:28: route[1].path: is missing, and route[0] serves all of Alma's paths already; write a path of its own
 config.toml:30: route[1].refusal: "fault" would let patrons in: a known client takes any fault for an outage of Alma; write "errors-exist" or "result-false"
-config.toml:34: route[2].path: is "/almaws/repository/UserAuthenticationWebServices", but route[0] has no path and serves all of Alma's (/almaws/…); write another path, or give route[0] one
+config.toml:34: route[2].path: is "/almaws/repository/UserAuthenticationWebServices", but route[0] has no path and serves all of Alma's; write another path, or give route[0] one
 config.toml:35: route[2].institution: is "01DEMO_INTS", which is no [[institution]]'s code; did you mean "01DEMO_INST"?
 environment: SOAPGATE__IDENTITY__ACCOUNTS__TIMEOUT: identity[0].timeout: is 4s, but a call has only 4s (server.limits.call_time); write less than that
 environment: SOAPGATE__SERVER__LIMITS__CALL: sets no key; did you mean SOAPGATE__SERVER__LIMITS__CALLS?"#,

@@ -13,6 +13,7 @@ mod server;
 pub use check::{Check, check};
 pub use clock::SystemClock;
 pub use demo::{DemoListeners, demo};
+pub(crate) use harden::forbid_core_dumps;
 pub use open::{OpenError, open_database};
 pub use run::serve;
 pub use server::Server;

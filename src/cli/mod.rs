@@ -1,1 +1,14 @@
-//! See the map in `src/README.md`.
+//! Commands, their arguments and exit codes.
+
+mod accounts;
+mod arguments;
+mod check;
+mod exit;
+mod flags;
+mod integrations;
+mod output;
+mod run;
+mod secret;
+mod workplace;
+
+pub use run::run;

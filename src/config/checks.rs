@@ -5,20 +5,25 @@ use std::net::SocketAddr;
 
 use crate::config::document::Document;
 use crate::config::settings::Settings;
+use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH};
 use crate::gateway::{ContractKind, RouteSettings};
+use crate::identity::IdentitySettings;
 
-/// Where a route of each contract is served that has no path of its own.
-const AUTHENTICATE_PATH: &str = "/soap/authenticate";
-/// Alma's own paths all lie in here.
-const ALMA_FOLDER: &str = "/almaws/";
+/// Entries of a list with the keys at which they stand: what has no name or contract is no entry.
+pub(crate) type Keyed<T> = Vec<(String, T)>;
 
-/// Notes every problem between sections. `routes` are keys with what stands at them.
-pub(crate) fn check(document: &Document<'_>, settings: &Settings, routes: &[(String, RouteSettings)]) {
+/// Notes every problem between sections.
+pub(crate) fn check(
+    document: &Document<'_>,
+    settings: &Settings,
+    identities: &Keyed<IdentitySettings>,
+    routes: &Keyed<RouteSettings>,
+) {
     check_listeners(document, settings);
-    check_times(document, settings);
+    check_times(document, settings, identities);
     check_paths(document, routes);
     for (list, is_missing, entry) in [
-        ("identity", settings.identities.is_empty(), "a name and a kind"),
+        ("identity", identities.is_empty(), "a name and a kind"),
         ("institution", settings.institutions.is_empty(), "a code and the name of an identity service"),
         ("route", routes.is_empty(), "a contract"),
     ] {
@@ -34,8 +39,9 @@ fn check_listeners(document: &Document<'_>, settings: &Settings) {
         ("console.listen", settings.console_listen),
         ("management.listen", settings.management_listen),
     ];
+    let is_confirmed = settings.server.plaintext_behind_proxy || document.is_broken("server.plaintext_behind_proxy");
     for (key, address) in &listeners[..2] {
-        if !address.ip().to_canonical().is_loopback() && !settings.server.plaintext_behind_proxy {
+        if !address.ip().to_canonical().is_loopback() && !is_confirmed {
             let text = format!(
                 "is {address}, where passwords would cross the network in clear; write a loopback address, or put a proxy that speaks TLS in front and set server.plaintext_behind_proxy = true"
             );
@@ -59,18 +65,18 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 /// A longer time inside a shorter one never ends by itself: the outer one cuts it off with a worse answer.
-fn check_times(document: &Document<'_>, settings: &Settings) {
+fn check_times(document: &Document<'_>, settings: &Settings, identities: &Keyed<IdentitySettings>) {
     let limits = &settings.server.limits;
     let call_key = "server.limits.call_time";
     let call = humantime::format_duration(limits.call_time);
     if document.is_broken(call_key) {
         return;
     }
-    for (index, identity) in settings.identities.iter().enumerate() {
+    for (key, identity) in identities {
         if identity.timeout >= limits.call_time {
             let timeout = humantime::format_duration(identity.timeout);
             let text = format!("is {timeout}, but a call has only {call} ({call_key}); write less than that");
-            document.complain(&format!("identity[{index}].timeout"), text);
+            document.complain(&format!("{key}.timeout"), text);
         }
     }
     if settings.slow_down.longest >= limits.call_time {
@@ -85,40 +91,37 @@ fn check_times(document: &Document<'_>, settings: &Settings) {
     }
 }
 
-fn check_paths(document: &Document<'_>, routes: &[(String, RouteSettings)]) {
-    let mut served: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut alma: Option<&str> = None;
-    for (key, route) in routes {
-        let path_key = format!("{key}.path");
-        if document.is_broken(&path_key) {
-            continue;
-        }
-        let path = match (&route.path, route.contract) {
-            (Some(path), _) => path.as_str(),
-            (None, ContractKind::Authenticate) => AUTHENTICATE_PATH,
-            (None, ContractKind::Alma) => {
-                if let Some(other) = alma {
-                    document.complain(
-                        &path_key,
-                        format!("is missing, and {other} serves all of Alma's paths already; write a path of its own"),
-                    );
-                }
-                alma = alma.or(Some(key));
-                continue;
-            }
-        };
-        match served.get(path) {
-            Some(other) => {
-                document.complain(&path_key, format!("is \"{path}\", which {other} serves; write another path"));
-            }
-            None => drop(served.insert(path, key)),
+fn check_paths(document: &Document<'_>, routes: &Keyed<RouteSettings>) {
+    // A path that is broken is not left out.
+    let serves_alma = |key: &str, route: &RouteSettings| {
+        let has_none = route.path.is_none() && !document.is_broken(&format!("{key}.path"));
+        has_none && route.contract == ContractKind::Alma
+    };
+    let mut all_of_alma = routes.iter().filter(|(key, route)| serves_alma(key, route)).map(|(key, _)| key);
+    let alma = all_of_alma.next();
+    if let Some(alma) = alma {
+        for key in all_of_alma {
+            let text = format!("is missing, and {alma} serves all of Alma's paths already; write a path of its own");
+            document.complain(&format!("{key}.path"), text);
         }
     }
-    let Some(alma) = alma else { return };
-    for (path, key) in served.range(ALMA_FOLDER..).take_while(|(path, _)| path.starts_with(ALMA_FOLDER)) {
-        let text = format!(
-            "is \"{path}\", but {alma} has no path and serves all of Alma's ({ALMA_FOLDER}…); write another path, or give {alma} one"
-        );
-        document.complain(&format!("{key}.path"), text);
+    let mut served: BTreeMap<&str, &str> = BTreeMap::new();
+    for (key, route) in routes.iter().filter(|(key, route)| !serves_alma(key, route)) {
+        let path_key = format!("{key}.path");
+        let path = route.path.as_deref().unwrap_or(AUTHENTICATE_PATH);
+        let is_alma = ALMA_SERVICES.iter().any(|service| service.paths.contains(&path));
+        match (alma, served.get(path)) {
+            (Some(alma), _) if is_alma => {
+                let text = format!(
+                    "is \"{path}\", but {alma} has no path and serves all of Alma's; write another path, or give {alma} one"
+                );
+                document.complain(&path_key, text);
+            }
+            (_, Some(other)) => {
+                document.complain(&path_key, format!("is \"{path}\", which {other} serves; write another path"));
+            }
+            (_, None) if document.is_broken(&path_key) => {}
+            (_, None) => drop(served.insert(path, key)),
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::config::checks::Keyed;
 use crate::config::document::nearest;
 use crate::config::section::{Choice, Section, quote};
 use crate::domain::{AccountId, Institution};
@@ -17,19 +18,19 @@ const NAME_BYTES_MAX: usize = 64;
 const HASHING_WORK_MIN: u32 = 7 * 1024 * 5;
 
 /// Reads every `[[identity]]` that has a name.
-pub(crate) fn read_identities(root: &Section<'_>) -> Vec<IdentitySettings> {
-    let mut identities: Vec<IdentitySettings> = Vec::new();
+pub(crate) fn read_identities(root: &Section<'_>) -> Keyed<IdentitySettings> {
+    let mut identities: Keyed<IdentitySettings> = Vec::new();
     for mut section in root.entries("identity") {
         let name = section.required_text("name", "a name of your choice, such as \"accounts\"");
         let name = name.filter(|name| is_name(&section, name));
         if let Some(name) = &name {
             section.enter("identity", name);
-            if identities.iter().any(|other| other.name == *name) {
+            if identities.iter().any(|(_, other)| other.name == *name) {
                 section.complain("name", format!("is {}, as another [[identity]] is; give each its own", quote(name)));
             }
         }
         if let Some(identity) = read_identity(&section, name) {
-            identities.push(identity);
+            identities.push((section.name().to_owned(), identity));
         }
     }
     identities
@@ -65,7 +66,7 @@ fn read_identity(section: &Section<'_>, name: Option<String>) -> Option<Identity
 }
 
 /// Reads every `[[institution]]` that has a code; `identities` are those that one may name.
-pub(crate) fn read_institutions(root: &Section<'_>, identities: &[IdentitySettings]) -> Vec<InstitutionSettings> {
+pub(crate) fn read_institutions(root: &Section<'_>, identities: &Keyed<IdentitySettings>) -> Vec<InstitutionSettings> {
     let mut institutions: Vec<InstitutionSettings> = Vec::new();
     for mut section in root.entries("institution") {
         let code = section.required_text("code", "the institution's code in Alma, such as \"01DEMO_INST\"");
@@ -85,10 +86,10 @@ pub(crate) fn read_institutions(root: &Section<'_>, identities: &[IdentitySettin
     institutions
 }
 
-fn read_identity_name(section: &Section<'_>, identities: &[IdentitySettings]) -> String {
+fn read_identity_name(section: &Section<'_>, identities: &Keyed<IdentitySettings>) -> String {
     let name = section.required_text("identity", "the name of an [[identity]]").unwrap_or_default();
-    if !section.is_broken("identity") && !identities.iter().any(|identity| identity.name == name) {
-        let names = identities.iter().map(|identity| identity.name.as_str());
+    if !section.is_broken("identity") && !identities.iter().any(|(_, identity)| identity.name == name) {
+        let names = identities.iter().map(|(_, identity)| identity.name.as_str());
         section.complain(
             "identity",
             format!("is {}, which no [[identity]] is named; {}", quote(&name), instead(&name, names)),
@@ -138,7 +139,7 @@ pub(crate) fn read_hashing(section: &Section<'_>) -> HashingSettings {
     let settings = HashingSettings {
         // One request may cost 64 MiB in all.
         memory_kib: section.count("memory_kib", default.memory_kib, 7_168..=47_104),
-        iterations: section.count("iterations", default.iterations, 1..=20),
+        iterations: section.count("iterations", default.iterations, 1..=16),
         parallelism: section.count("parallelism", default.parallelism, 1..=8),
         accounts: share("accounts"),
         integrations: share("integrations"),

@@ -162,7 +162,7 @@ fn no_path_is_served_twice() {
         &[
             "c:3: route[1].path: is missing, and route[0] serves all of Alma's paths already; write a path of its own",
             "c:9: route[3].path: is \"/soap/authenticate\", which route[2] serves; write another path",
-            "c:12: route[4].path: is \"/almaws/LoanWebServices\", but route[0] has no path and serves all of Alma's (/almaws/…); write another path, or give route[0] one",
+            "c:12: route[4].path: is \"/almaws/LoanWebServices\", but route[0] has no path and serves all of Alma's; write another path, or give route[0] one",
         ],
     );
 }
@@ -177,4 +177,21 @@ fn an_adapter_that_is_not_served_yet_is_one_problem_and_its_secret_is_not_shown(
             &[&format!("c:3: identity[0].kind: \"{kind}\" is not served yet; write \"embedded\"")],
         );
     }
+}
+
+#[test]
+fn what_follows_from_a_broken_value_is_not_told() {
+    check_whole(
+        &format!(
+            "[server]\nlisten = \"0.0.0.0:1\"\nplaintext_behind_proxy = \"yes\"\n\
+             [[identity]]\nkind = \"embedded\"\n[[identity]]\nname = \"accounts\"\nkind = \"embedded\"\ntimeout = \"9s\"\n\
+             {INSTITUTION}[[route]]\ncontract = \"alma\"\npath = \"x\"\n{ROUTE}"
+        ),
+        &[
+            "c:3: server.plaintext_behind_proxy: is a string; write true or false",
+            "c:4: identity[0].name: is missing; write a name of your choice, such as \"accounts\"",
+            "c:9: identity[1].timeout: is 9s, but a call has only 8s (server.limits.call_time); write less than that",
+            "c:16: route[0].path: is \"x\", which does not begin with '/'; write a path such as \"/soap/authenticate\"",
+        ],
+    );
 }

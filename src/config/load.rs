@@ -73,11 +73,12 @@ pub(crate) fn read(document: &Document<'_>, file: PathBuf) -> Settings {
         slow_down: read_slow_down(&root.section("slow_down")),
         log: read_log(&root.section("log")),
         institutions,
-        identities,
+        identities: Vec::new(),
         routes: Vec::new(),
         file: default.file,
     };
-    check(document, &settings, &routes);
+    check(document, &settings, &identities, &routes);
+    settings.identities = identities.into_iter().map(|(_, identity)| identity).collect();
     settings.routes = routes.into_iter().map(|(_, route)| route).collect();
     settings
 }

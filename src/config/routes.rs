@@ -1,5 +1,6 @@
 //! Reads `[[route]]`.
 
+use crate::config::checks::Keyed;
 use crate::config::identities::{instead, parse_code};
 use crate::config::section::{Choice, Section, quote};
 use crate::domain::Institution;
@@ -14,7 +15,7 @@ const ACCOUNT: &str = "a list of \"token\", \"body\", \"basic\", such as [\"toke
 const PATH: &str = "a path such as \"/soap/authenticate\"";
 
 /// Reads every `[[route]]` whose contract is known; `institutions` are those that one may name.
-pub(crate) fn read_routes(root: &Section<'_>, institutions: &[InstitutionSettings]) -> Vec<(String, RouteSettings)> {
+pub(crate) fn read_routes(root: &Section<'_>, institutions: &[InstitutionSettings]) -> Keyed<RouteSettings> {
     let read =
         |section: &Section<'_>| read_route(section, institutions).map(|route| (section.name().to_owned(), route));
     root.entries("route").iter().filter_map(read).collect()

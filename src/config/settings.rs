@@ -105,7 +105,7 @@ impl Settings {
         keep!(cache, "cache");
         keep!(nonces.entries, "nonces.entries");
         keep!(flags, "flags");
-        keep!(slow_down.sources, "slow_down.sources");
+        keep!(slow_down, "slow_down");
         keep!(log, "log");
         (new, kept)
     }

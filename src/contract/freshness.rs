@@ -70,6 +70,10 @@ impl Freshness {
 /// Reads an `xs:dateTime`; without an offset it is UTC, as the Basic Security Profile asks (R3217).
 fn read(text: &str) -> Result<Timestamp, ContractError> {
     let text = text.trim();
+    // jiff takes a date alone for its midnight; xs:dateTime has a time.
+    if !text.contains('T') {
+        return Err(ContractError::BadTime);
+    }
     let parsed = text.parse::<jiff::Timestamp>().or_else(|_| {
         let civil = text.parse::<jiff::civil::DateTime>()?;
         jiff::tz::TimeZone::UTC.to_timestamp(civil)

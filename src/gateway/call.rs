@@ -1,5 +1,6 @@
 //! What the HTTP layer hands over, and what it gets back.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::contract::Authorization;
 use crate::domain::IncidentId;
-use crate::gateway::table::Endpoint;
+use crate::gateway::table::{Endpoint, RouteTable};
 use crate::soap::Version;
 
 /// A request's body as far as it could be read.
@@ -33,6 +34,8 @@ pub enum Presented {
 
 /// One call, as it came in.
 pub struct Call {
+    /// The routes as they were when it came in: it keeps them, whatever is reloaded meanwhile.
+    pub table: Arc<RouteTable>,
     /// Where it was posted.
     pub endpoint: Arc<Endpoint>,
     /// Its HTTP credentials.
@@ -40,9 +43,9 @@ pub struct Call {
     /// The version its media type speaks of: the reply's version when the envelope cannot be read.
     pub media_version: Version,
     /// The charset parameter of its media type.
-    pub charset: Option<String>,
+    pub charset: Option<Cow<'static, str>>,
     /// Its `SOAPAction`, which decides nothing.
-    pub soap_action: Option<String>,
+    pub soap_action: Option<Box<[u8]>>,
     /// Its body.
     pub body: Body,
     /// The address it came from.

@@ -67,6 +67,7 @@ pub(crate) fn read_message(
         return (version, Err(error));
     }
     let route = &call.endpoint.route;
+    note_soap_action(call, &envelope);
     let request = match call.endpoint.served {
         Served::Alma(service) => {
             // The integration proved itself before the message was read, so there is an institution.
@@ -102,6 +103,18 @@ pub(crate) fn read_message(
         }
     };
     (version, request.map_err(CallError::Contract))
+}
+
+/// Counts a `SOAPAction` that names another operation than the body: it decides nothing (WS-I BP 1.1, R1127), but a
+/// caller that sends such is worth a look.
+fn note_soap_action(call: &Call, envelope: &Envelope<'_>) {
+    let Some(action) = &call.soap_action else { return };
+    let action = action.trim_ascii();
+    let action = action.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(action);
+    let named = envelope.operation().is_none_or(|operation| action.ends_with(operation.name().local.as_bytes()));
+    if !action.is_empty() && !named {
+        call.endpoint.route.metrics.soap_action_mismatch();
+    }
 }
 
 /// Settles mandatory header blocks and, where the route wants it, encodingStyle.

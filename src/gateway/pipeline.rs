@@ -44,7 +44,7 @@ struct Conclusion {
 impl Gateway {
     /// Answers one call. Nothing in it is undone when the client hangs up.
     pub async fn answer(self: Arc<Self>, mut call: Call) -> Reply {
-        let table = self.table.load_full();
+        let table = Arc::clone(&call.table);
         let conclusion = self.conclude(&table, &mut call).await;
         self.reply(&call, &conclusion)
     }
@@ -133,6 +133,7 @@ impl Gateway {
             route: &route.fingerprint,
             institution: &institution.fingerprint,
             sign_in: SignIn::KnownIntegration,
+            must_change: MustChangeRule::Accept,
         };
         let started = Instant::now();
         let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
@@ -193,8 +194,12 @@ impl Gateway {
             return Outcome::Refused(Rejection::UnknownAccount, source);
         };
         let route = &call.endpoint.route;
-        let scope =
-            Scope { route: &route.fingerprint, institution: &institution.fingerprint, sign_in: SignIn::Account };
+        let scope = Scope {
+            route: &route.fingerprint,
+            institution: &institution.fingerprint,
+            sign_in: SignIn::Account,
+            must_change: route.settings.must_change,
+        };
         let asked = Asked::Service(Arc::clone(&institution.identity));
         let started = Instant::now();
         let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::{AccountId, Answer, Credentials, NoAnswer, SignIn, Verdict};
 use crate::gateway::question::Asked;
+use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::CacheSettings;
 use crate::gateway::table::Fingerprint;
 use crate::identity::IdentityError;
@@ -22,6 +23,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) route: &'a Fingerprint,
     pub(crate) institution: &'a Fingerprint,
     pub(crate) sign_in: SignIn,
+    /// What becomes of "must change" here: one that is refused is never remembered, or it would be refused faster
+    /// than a wrong password.
+    pub(crate) must_change: MustChangeRule,
 }
 
 type Digest = [u8; 32];
@@ -76,12 +80,15 @@ impl Verifier {
         deadline: Instant,
     ) -> Verified {
         let digest = self.digest(scope, &credentials);
+        let must_change = scope.must_change;
         if let Some(yes) = self.remembered.get(&digest).await {
             self.metrics.cache_hits.inc();
             return Verified { verdict: Verdict::Accept { must_change: yes.must_change }, fresh: false };
         }
         let verifier = Arc::clone(self);
-        let ask = self.asks.spawn(async move { verifier.ask(digest, asked, credentials, source, deadline).await });
+        let ask = self
+            .asks
+            .spawn(async move { verifier.ask(digest, must_change, asked, credentials, source, deadline).await });
         let said = match tokio::time::timeout_at(deadline, ask).await {
             Ok(Ok(said)) => said,
             Ok(Err(panicked)) => {
@@ -110,6 +117,7 @@ impl Verifier {
     async fn ask(
         &self,
         digest: Digest,
+        rule: MustChangeRule,
         asked: Asked,
         credentials: Credentials,
         source: IpAddr,
@@ -128,10 +136,12 @@ impl Verifier {
                     );
                     error.no_answer
                 });
-                let must_change = match said {
-                    Ok(Answer::Accepted) => false,
-                    Ok(Answer::MustChange) => true,
-                    Ok(Answer::Rejected(_)) | Err(_) => return Err(Passing(said)),
+                let must_change = match (said, rule) {
+                    (Ok(Answer::Accepted), _) => false,
+                    (Ok(Answer::MustChange), MustChangeRule::Accept) => true,
+                    (Ok(Answer::MustChange), MustChangeRule::Refuse) | (Ok(Answer::Rejected(_)) | Err(_), _) => {
+                        return Err(Passing(said));
+                    }
                 };
                 if self.changes.load(Ordering::SeqCst) == changes {
                     Ok(Yes { must_change, account: Arc::new(credentials.account().clone()) })

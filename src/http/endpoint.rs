@@ -1,5 +1,6 @@
 //! The SOAP endpoint: HTTP's own rules, then the gateway, then HTTP again.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -12,19 +13,27 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version as HttpVersion};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::contract::Authorization;
 use crate::domain::NoAnswer;
-use crate::gateway::{Call, CallError, Endpoint, Gateway, Presented, Reply};
+use crate::gateway::{Body, Call, CallError, Endpoint, Gateway, Presented, Reply};
 use crate::http::body;
 use crate::http::listener::Handler;
 use crate::http::settings::SharedLimits;
 use crate::soap::Version;
 
 static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
+
+/// What a request became before anything was waited for.
+enum Begun {
+    /// A call whose body is still to be read.
+    Call(Box<Call>, Incoming, OwnedSemaphorePermit),
+    /// Its reply.
+    Done(Response<Full<Bytes>>),
+}
 
 /// Serves the gateway's routes.
 pub struct SoapEndpoint {
@@ -49,58 +58,61 @@ impl SoapEndpoint {
         self.detached.wait().await;
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
+    /// All that needs no waiting: HTTP's own rules, the WSDL, finding the route and a permit. Sync, so that the
+    /// request's head is gone before anything waits.
+    fn begin(&self, request: Request<Incoming>, peer: SocketAddr) -> Begun {
         let media = MediaType::read(request.headers());
-        let version = media.version();
+        let version = media.version;
+        let refuse = |error| Begun::Done(respond(self.gateway.refuse_request(version, &error)));
         if host_is_broken(&request) {
-            return respond(self.gateway.refuse_request(version, &CallError::BadRequest));
+            return refuse(CallError::BadRequest);
         }
         let table = self.gateway.table();
-        let Some(endpoint) = table.find(request.uri().path()) else {
-            return respond(self.gateway.refuse_request(version, &CallError::NotFound));
+        let Some(endpoint) = table.find(request.uri().path()).map(Arc::clone) else {
+            return refuse(CallError::NotFound);
         };
-        let wants_wsdl = request.uri().query().is_some_and(asks_for_wsdl);
-        if (request.method() == Method::GET || request.method() == Method::HEAD) && wants_wsdl {
-            return wsdl(endpoint);
+        let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+        if reads && request.uri().query().is_some_and(asks_for_wsdl) {
+            return Begun::Done(wsdl(&endpoint));
         }
         if let Err(error) = acceptable(&request, &media) {
-            return respond(self.gateway.refuse_request(version, &error));
+            return refuse(error);
         }
-        self.call(request, Arc::clone(endpoint), media, peer).await
-    }
-
-    async fn call(
-        &self,
-        request: Request<Incoming>,
-        endpoint: Arc<Endpoint>,
-        media: MediaType,
-        peer: SocketAddr,
-    ) -> Response<Full<Bytes>> {
-        let version = media.version();
-        let limits = self.limits.load();
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
         let (head, incoming) = request.into_parts();
-        let mut call = Call {
+        let received = Instant::now();
+        let call = Call {
+            table,
             endpoint,
             authorization: authorization(&head.headers),
             media_version: version,
             charset: media.charset,
-            soap_action: head.headers.get("soapaction").and_then(|value| value.to_str().ok()).map(str::to_owned),
-            body: crate::gateway::Body::Broken,
+            soap_action: head.headers.get("soapaction").map(|value| Box::from(value.as_bytes())),
+            body: Body::Broken,
             source: peer.ip(),
-            received: Instant::now(),
-            deadline: Instant::now() + limits.call_time,
+            received,
+            deadline: received,
         };
-        let Ok(permit) = permit else {
-            return respond(self.gateway.answer_without_trying(&call, NoAnswer::Throttled(None)));
-        };
+        match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => Begun::Call(Box::new(call), incoming, permit),
+            Err(_) => Begun::Done(respond(self.gateway.answer_without_trying(&call, NoAnswer::Throttled(None)))),
+        }
+    }
+
+    async fn call(
+        &self,
+        mut call: Box<Call>,
+        incoming: Incoming,
+        permit: OwnedSemaphorePermit,
+    ) -> Response<Full<Bytes>> {
+        let limits = self.limits.load_full();
+        let version = call.media_version;
         call.body = body::read(incoming, limits.body_bytes, limits.body_time).await;
         call.received = Instant::now();
         call.deadline = call.received + limits.call_time;
         let gateway = Arc::clone(&self.gateway);
         let answering = Box::pin(async move {
             let _held = permit;
-            gateway.answer(call).await
+            gateway.answer(*call).await
         });
         match self.run(answering).await {
             Some(reply) => respond(reply),
@@ -126,7 +138,10 @@ impl SoapEndpoint {
 impl Handler for SoapEndpoint {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let close = wants_close(request.headers());
-        let mut response = self.answer(request, peer).await;
+        let mut response = match self.begin(request, peer) {
+            Begun::Call(call, incoming, permit) => self.call(call, incoming, permit).await,
+            Begun::Done(response) => response,
+        };
         if close {
             // Node's agent keeps a connection whose reply does not say close (reference: node 20, strong-soap).
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -137,35 +152,37 @@ impl Handler for SoapEndpoint {
 
 /// The media type of a request, taken apart.
 struct MediaType {
-    essence: Option<String>,
-    charset: Option<String>,
+    version: Version,
+    taken: bool,
+    charset: Option<Cow<'static, str>>,
 }
 
 impl MediaType {
     fn read(headers: &HeaderMap) -> Self {
         let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
-            return Self { essence: None, charset: None };
+            let absent = !headers.contains_key(header::CONTENT_TYPE);
+            return Self { version: Version::Soap11, taken: absent, charset: None };
         };
         let mut parts = value.split(';');
-        let essence = parts.next().unwrap_or_default().trim().to_owned();
+        let essence = parts.next().unwrap_or_default().trim();
         let charset = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
             let value = value.trim().trim_matches('"');
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.to_owned())
+            name.trim().eq_ignore_ascii_case("charset").then_some(value)
         });
-        Self { essence: Some(essence), charset }
-    }
-
-    fn version(&self) -> Version {
-        self.essence.as_deref().and_then(Version::of_media_type).unwrap_or(Version::Soap11)
-    }
-
-    fn is_taken(&self) -> bool {
-        self.essence.as_deref().is_none_or(|essence| {
-            ["text/xml", "application/soap+xml", "application/xml"]
-                .iter()
-                .any(|taken| essence.eq_ignore_ascii_case(taken))
-        })
+        let version = Version::of_media_type(essence);
+        Self {
+            version: version.unwrap_or(Version::Soap11),
+            taken: version.is_some() || essence.eq_ignore_ascii_case("application/xml"),
+            // Nearly everybody says UTF-8: that costs no allocation.
+            charset: charset.map(|charset| {
+                if charset.eq_ignore_ascii_case("utf-8") {
+                    Cow::Borrowed("utf-8")
+                } else {
+                    Cow::Owned(charset.to_owned())
+                }
+            }),
+        }
     }
 }
 
@@ -176,7 +193,7 @@ fn acceptable(request: &Request<Incoming>, media: &MediaType) -> Result<(), Call
         return Err(CallError::MethodNotAllowed);
     }
     let identity = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
-    if !media.is_taken() || !headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
+    if !media.taken || !headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
         return Err(CallError::MediaType);
     }
     let framed = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);

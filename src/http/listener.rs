@@ -94,14 +94,14 @@ async fn connection<H: Handler>(
         tracing::debug!(error = %error, "connection.nodelay");
     }
     let pace = Pace::new(limits.idle_time, limits.head_time);
+    // Boxed at once: hyper moves a service's future several times.
     let service = service_fn(|request| {
-        pace.call_begins();
-        let answer = handler.handle(request, peer);
-        async {
-            let response = answer.await;
+        Box::pin(async {
+            pace.call_begins();
+            let response = handler.handle(request, peer).await;
             pace.call_ended();
             Ok::<_, Infallible>(response)
-        }
+        })
     });
     let serving = http1::Builder::new()
         .max_buf_size(limits.head_bytes)

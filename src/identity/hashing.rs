@@ -186,6 +186,11 @@ mod tests {
         Turn { lane, source: source(), deadline: later() }
     }
 
+    /// Ends soon where it would wait, so that a test of what does not wait ends too.
+    fn brief(turn: Turn) -> Turn {
+        Turn { deadline: Instant::now() + Duration::from_millis(1), ..turn }
+    }
+
     fn from(source: [u8; 4]) -> Turn {
         Turn { source: IpAddr::from(source), ..turn(Lane::Accounts) }
     }
@@ -221,7 +226,7 @@ mod tests {
         let mut waiting = Box::pin(check(&pool, turn(Lane::Accounts)));
         begin(&mut waiting).await;
 
-        assert_eq!(check(&pool, turn(Lane::Accounts)).await, Err(NoAnswer::Throttled(None)));
+        assert_eq!(check(&pool, brief(turn(Lane::Accounts))).await, Err(NoAnswer::Throttled(None)));
         drop(place);
         assert_eq!(waiting.await, Ok(Match::Mismatched));
         assert_eq!(check(&pool, turn(Lane::Accounts)).await, Ok(Match::Mismatched));
@@ -233,7 +238,7 @@ mod tests {
         let pool = pool(1, 0, 8);
         for (full, free) in [(Lane::Accounts, Lane::Integrations), (Lane::Integrations, Lane::Accounts)] {
             let _place = held(&pool, turn(full)).await;
-            assert_eq!(check(&pool, turn(full)).await, Err(NoAnswer::Throttled(None)), "{full:?}");
+            assert_eq!(check(&pool, brief(turn(full))).await, Err(NoAnswer::Throttled(None)), "{full:?}");
             assert_eq!(check(&pool, turn(free)).await, Ok(Match::Mismatched), "{free:?}");
         }
     }
@@ -243,7 +248,7 @@ mod tests {
         let pool = pool(8, 8, 2);
         let first = held(&pool, from([192, 0, 2, 1])).await;
         let _second = held(&pool, from([192, 0, 2, 1])).await;
-        assert_eq!(check(&pool, from([192, 0, 2, 1])).await, Err(NoAnswer::Throttled(None)));
+        assert_eq!(check(&pool, brief(from([192, 0, 2, 1]))).await, Err(NoAnswer::Throttled(None)));
         assert_eq!(check(&pool, from([192, 0, 2, 2])).await, Ok(Match::Mismatched));
         drop(first);
         assert_eq!(check(&pool, from([192, 0, 2, 1])).await, Ok(Match::Mismatched));
@@ -254,7 +259,7 @@ mod tests {
         let pool = pool(8, 8, 1);
         let at = |text: &str| Turn { source: text.parse().expect("an address"), ..turn(Lane::Accounts) };
         let _place = held(&pool, at("2001:db8:0:1::1")).await;
-        assert_eq!(check(&pool, at("2001:db8:0:1:ffff::2")).await, Err(NoAnswer::Throttled(None)));
+        assert_eq!(check(&pool, brief(at("2001:db8:0:1:ffff::2"))).await, Err(NoAnswer::Throttled(None)));
         assert_eq!(check(&pool, at("2001:db8:0:2::1")).await, Ok(Match::Mismatched));
     }
 
@@ -282,8 +287,7 @@ mod tests {
     async fn waiting_ends_with_the_deadline() {
         let pool = pool(1, 1, 8);
         let _place = held(&pool, turn(Lane::Accounts)).await;
-        let soon = Turn { deadline: Instant::now() + Duration::from_millis(1), ..turn(Lane::Accounts) };
-        assert_eq!(check(&pool, soon).await, Err(NoAnswer::TimedOut));
+        assert_eq!(check(&pool, brief(turn(Lane::Accounts))).await, Err(NoAnswer::TimedOut));
     }
 
     #[tokio::test]
@@ -302,8 +306,11 @@ mod tests {
         has_begun.recv().expect("the check begins");
         drop(given_up);
 
-        let soon = Turn { deadline: Instant::now() + Duration::from_millis(1), ..turn(Lane::Accounts) };
-        assert_eq!(check(&pool, soon).await, Err(NoAnswer::TimedOut), "its place is still taken");
+        assert_eq!(
+            check(&pool, brief(turn(Lane::Accounts))).await,
+            Err(NoAnswer::TimedOut),
+            "its place is still taken"
+        );
         end.send(()).expect("the check listens");
         assert_eq!(check(&pool, turn(Lane::Accounts)).await, Ok(Match::Mismatched));
     }

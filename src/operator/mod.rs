@@ -6,6 +6,8 @@ mod flags;
 mod integrations;
 mod moment;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 pub use accounts::{AccountView, Accounts, NewAccount, NextSignIn};
 pub use error::OperatorError;

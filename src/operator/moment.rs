@@ -18,6 +18,10 @@ pub fn parse_expiry(text: &str) -> Result<Timestamp, ExpiryError> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(Timestamp::from_millis(moment.as_millisecond()));
     }
+    // A time without an offset would pass for a date.
+    if text.len() != "2027-01-31".len() {
+        return Err(ExpiryError);
+    }
     let day: Date = text.parse().map_err(|_| ExpiryError)?;
     let next = day.tomorrow().map_err(|_| ExpiryError)?;
     let end = next.to_zoned(TimeZone::UTC).map_err(|_| ExpiryError)?;
@@ -28,4 +32,46 @@ pub fn parse_expiry(text: &str) -> Result<Timestamp, ExpiryError> {
 pub(crate) fn show(time: Timestamp) -> String {
     let nearest = if time.as_millis() < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     jiff::Timestamp::from_millisecond(time.as_millis()).unwrap_or(nearest).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_ends_with_its_day_and_a_time_is_itself() {
+        let cases = [
+            ("2027-01-31", "2027-02-01T00:00:00Z"),
+            ("2028-02-28", "2028-02-29T00:00:00Z"),
+            ("2027-01-31T12:00:00Z", "2027-01-31T12:00:00Z"),
+            ("2027-01-31T12:00:00.250+02:00", "2027-01-31T10:00:00.25Z"),
+            ("1969-12-31", "1970-01-01T00:00:00Z"),
+        ];
+        for (text, moment) in cases {
+            assert_eq!(show(parse_expiry(text).expect(text)), moment, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_refused() {
+        let cases = [
+            "",
+            "tomorrow",
+            "2027-02-29",
+            "2027-13-01",
+            "31.01.2027",
+            "2027-01-31T12:00:00",
+            "20270131",
+            "2027-01-31 ",
+        ];
+        for text in cases {
+            assert_eq!(parse_expiry(text), Err(ExpiryError), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_that_have_no_year_are_shown_as_the_nearest_that_has() {
+        assert!(show(Timestamp::from_millis(i64::MAX)).starts_with("9999-12-3"));
+        assert!(show(Timestamp::from_millis(i64::MIN)).starts_with("-009999-01-0"));
+    }
 }

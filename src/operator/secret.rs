@@ -1,5 +1,7 @@
 //! Which passwords are taken, and secrets that the gateway makes itself.
 
+use zeroize::Zeroize as _;
+
 use crate::domain::{CREDENTIAL_BYTES_MAX, Password};
 use crate::operator::OperatorError;
 
@@ -50,6 +52,40 @@ pub(crate) fn generate() -> Result<Password, OperatorError> {
         let characters = fair.filter_map(|byte| ALPHABET.get(usize::from(byte % 31)));
         text.extend(characters.take(GENERATED_CHARACTERS - text.len()).map(|byte| char::from(*byte)));
     }
-    zeroize::Zeroize::zeroize(&mut random);
+    random.zeroize();
     Ok(Password::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_could_sign_in_with_is_refused() {
+        let cases = [
+            (String::new(), Err(PasswordRule::Empty)),
+            (String::from("a\0b"), Err(PasswordRule::Nul)),
+            ("x".repeat(1_025), Err(PasswordRule::TooLong)),
+            ("ë".repeat(513), Err(PasswordRule::TooLong)),
+            ("x".repeat(1_024), Ok(())),
+            (String::from(" "), Ok(())),
+            (String::from("1"), Ok(())),
+            (String::from("p&<>\"'é€ "), Ok(())),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(check(&Password::new(text.clone())), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn generated_secrets_are_long_clear_and_never_the_same() {
+        let secrets: HashSet<String> =
+            (0..200).map(|_| generate().expect("random numbers").expose().to_owned()).collect();
+        assert_eq!(secrets.len(), 200);
+        let characters: HashSet<u8> = secrets.iter().flat_map(|secret| secret.bytes()).collect();
+        assert_eq!(characters, ALPHABET.iter().copied().collect(), "every character comes up, and no other");
+        assert!(secrets.iter().all(|secret| secret.len() == GENERATED_CHARACTERS));
+    }
 }

@@ -25,8 +25,8 @@ pub(in crate::soap) fn parse(content: &str) -> Result<Declaration<'_>, Flaw> {
 /// The encoding that a document's declaration names, when it has a sound one.
 pub(in crate::soap) fn declared_encoding(document: &[u8]) -> Option<&str> {
     let rest = document.strip_prefix(b"<?xml")?;
-    let end = memchr::memmem::find(rest, b"?>")?;
-    let content = std::str::from_utf8(rest.get(..end)?).ok()?;
+    let end = memchr::memchr_iter(b'>', rest).find(|at| rest.get(..*at).is_some_and(|start| start.ends_with(b"?")))?;
+    let content = std::str::from_utf8(rest.get(..end - 1)?).ok()?;
     parse(content).ok()?.encoding
 }
 

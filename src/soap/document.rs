@@ -102,7 +102,9 @@ impl<'d> Element<'d> {
     /// Whether this is the expanded name.
     #[must_use]
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        self.name() == Name::new(namespace, local)
+        let name = self.name();
+        // The local name first: it is short and tells most elements apart.
+        name.local == local && name.namespace == namespace
     }
 
     /// The text of an element without child elements, never trimmed: all pieces, references and sections joined.

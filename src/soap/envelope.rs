@@ -21,6 +21,19 @@ impl<'d> Envelope<'d> {
     /// Takes the envelope out of a document: Header at most once and first, Body once, nothing after it, no text
     /// beside them, at most one child in Body, header blocks in a namespace and with a readable `mustUnderstand`.
     ///
+    /// ```
+    /// use soapgate::soap::{Argument, Document, Envelope, Limits, Version};
+    ///
+    /// let text = "<Envelope xmlns='http://www.w3.org/2003/05/soap-envelope'><Body>\
+    ///             <ask xmlns='urn:n'><who>zoë</who></ask></Body></Envelope>";
+    /// let document = Document::read(text, &Limits::default())?;
+    /// let envelope = Envelope::read(&document)?;
+    /// assert_eq!(envelope.version(), Version::Soap12);
+    /// let who = envelope.operation().map(|operation| operation.argument("urn:n", "who"));
+    /// assert!(matches!(who, Some(Argument::Once(who)) if who.text() == "zoë"));
+    /// # Ok::<(), soapgate::soap::ReadError>(())
+    /// ```
+    ///
     /// # Errors
     /// When the root is no envelope, is one of another version, or has another shape.
     pub fn read(document: &'d Document<'_>) -> Result<Self, ReadError> {
@@ -235,7 +248,7 @@ mod tests {
             (SOAP_12, format!("s:role='{role}/next'"), true),
             (SOAP_12, format!("s:role='{role}/ultimateReceiver' s:relay='true'"), true),
             (SOAP_12, format!("s:role='{role}/none'"), false),
-            (SOAP_12, format!("s:role='urn:other' s:relay='1'"), false),
+            (SOAP_12, "s:role='urn:other' s:relay='1'".to_owned(), false),
             (SOAP_12, "s:actor='urn:other'".to_owned(), true),
         ];
         for (namespace, attribute, ours) in cases {

@@ -273,3 +273,94 @@ impl Flaw {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use ReadErrorKind::*;
+
+    const KINDS: [ReadErrorKind; 29] = [
+        AttributeTooLong,
+        BadMustUnderstand,
+        DocumentType,
+        EncodingContradiction,
+        EncodingInvalid,
+        EncodingStyleMisplaced,
+        EncodingStyleUnknown,
+        EncodingUnknown,
+        ForbiddenReference,
+        Malformed(Flaw::Character),
+        MissingBody,
+        MustUnderstand,
+        NameTooLong,
+        NotAnEnvelope,
+        PasswordDigest,
+        ProcessingInstruction,
+        SecurityInvalid,
+        SecurityTokenUnsupported,
+        SeveralOperations,
+        StrayText,
+        TextTooLong,
+        TooDeep,
+        TooManyAttributes,
+        TooManyChildren,
+        TooManyElements,
+        TooManyNamespaces,
+        UnexpectedElement,
+        UnqualifiedHeaderBlock,
+        VersionMismatch,
+    ];
+
+    const FLAWS: [Flaw; 12] = [
+        Flaw::Character,
+        Flaw::Comment,
+        Flaw::Declaration,
+        Flaw::DoubledAttribute,
+        Flaw::EndTag,
+        Flaw::Markup,
+        Flaw::Name,
+        Flaw::NamespaceDeclaration,
+        Flaw::OutsideRoot,
+        Flaw::Reference,
+        Flaw::UndeclaredPrefix,
+        Flaw::UnescapedSectionEnd,
+    ];
+
+    #[test]
+    fn every_kind_has_a_label_of_its_own() {
+        let labels: HashSet<_> = KINDS.iter().map(|kind| kind.label()).chain(FLAWS.map(Flaw::label)).collect();
+        assert_eq!(labels.len(), KINDS.len() + FLAWS.len() - 1);
+    }
+
+    #[test]
+    fn flaws_look_alike_on_the_wire_and_so_does_a_forbidden_reference() {
+        for flaw in FLAWS {
+            assert_eq!(Malformed(flaw).wire_text(), ForbiddenReference.wire_text());
+            assert_eq!(Malformed(flaw).fault_code(), ForbiddenReference.fault_code());
+        }
+    }
+
+    #[test]
+    fn only_what_the_standards_name_differs_from_a_client_fault() {
+        let others: Vec<_> = KINDS.iter().filter(|kind| kind.fault_code() != FaultCode::Client).collect();
+        assert_eq!(
+            others,
+            [
+                &EncodingStyleUnknown,
+                &MustUnderstand,
+                &PasswordDigest,
+                &SecurityInvalid,
+                &SecurityTokenUnsupported,
+                &VersionMismatch
+            ]
+        );
+    }
+
+    #[test]
+    fn an_error_shows_its_label() {
+        assert_eq!(ReadError::from(Flaw::EndTag).to_string(), "malformed-end-tag");
+        assert_eq!(ReadError::in_envelope(Version::Soap12, StrayText).version, Some(Version::Soap12));
+    }
+}

@@ -23,27 +23,29 @@ pub(in crate::soap) fn push_attribute(out: &mut String, value: &str) {
 
 fn push(out: &mut String, text: &str, blank: fn(char) -> Option<&'static str>) {
     let mut rest = text;
-    while let Some((at, character)) = rest.char_indices().find(|(_, character)| is_special(*character)) {
+    while let Some(at) = rest.bytes().position(may_be_special) {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
-        rest = &special[character.len_utf8()..];
-        match character {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            _ if !is_allowed(character) => {}
-            _ => match blank(character) {
+        let mut characters = special.chars();
+        match characters.next() {
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('&') => out.push_str("&amp;"),
+            Some('"') => out.push_str("&quot;"),
+            Some(character) if is_allowed(character) => match blank(character) {
                 Some(escaped) => out.push_str(escaped),
                 None => out.push(character),
             },
+            Some(_) | None => {}
         }
+        rest = characters.as_str();
     }
     out.push_str(rest);
 }
 
-fn is_special(character: char) -> bool {
-    matches!(character, '<' | '>' | '&' | '"' | '\0'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
+/// Whether a byte starts a character that may need attention; U+FFFE and U+FFFF start with EF.
+const fn may_be_special(byte: u8) -> bool {
+    matches!(byte, b'<' | b'>' | b'&' | b'"' | b'\0'..=b'\x1F' | 0xEF)
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
     fn markup_and_carriage_returns_are_escaped() {
         assert_eq!(text("p&<>\"'é€\u{1F600} "), "p&amp;&lt;&gt;&quot;'é€\u{1F600} ");
         assert_eq!(text("a\r\n\tb"), "a&#13;\n\tb");
-        assert_eq!(text("]]>"), "]]&gt;");
+        assert_eq!(text("]]>\u{FFFD}\u{F000}"), "]]&gt;\u{FFFD}\u{F000}");
         let mut value = String::new();
         push_attribute(&mut value, "a\r\n\t\"<&>b");
         assert_eq!(value, "a&#13;&#10;&#9;&quot;&lt;&amp;&gt;b");

@@ -153,6 +153,14 @@ impl<'a> Fault<'a> {
     }
 
     /// The whole message.
+    ///
+    /// ```
+    /// use soapgate::soap::{Fault, FaultCode, Version};
+    ///
+    /// let fault = Fault::new(FaultCode::Server, "Nobody knows").with_incident("abcdefghijklmnop");
+    /// let text = String::from_utf8(fault.write(Version::Soap11)).unwrap();
+    /// assert!(text.contains("<faultstring>Nobody knows (incident abcdefghijklmnop)</faultstring>"));
+    /// ```
     #[must_use]
     pub fn write(&self, version: Version) -> Vec<u8> {
         match version {

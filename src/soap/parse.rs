@@ -26,8 +26,8 @@ pub(in crate::soap) fn read<'a>(input: &'a str, limits: &Limits) -> Result<Docum
     let line_ends = if survey.carriage_return { LineEnds::Mixed } else { LineEnds::Normal };
     let mut pass = Pass {
         limits,
-        nodes: Vec::with_capacity(12),
-        attributes: Vec::with_capacity(4),
+        nodes: Vec::with_capacity(10),
+        attributes: Vec::new(),
         texts: TextBuffer::new(input.len(), line_ends),
         scope: Scope::new(),
         open: Vec::with_capacity(8),
@@ -39,27 +39,28 @@ pub(in crate::soap) fn read<'a>(input: &'a str, limits: &Limits) -> Result<Docum
     reader.config_mut().allow_unmatched_ends = true;
     let mut start = 0;
     loop {
-        let event = reader.read_event().map_err(|error| flaw_of(&error))?;
+        let event = reader.read_event();
         let end = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
         let raw = input.get(start..end).unwrap_or_default();
         match event {
-            Event::Start(_) => pass.open_element(within(raw, "<", ">"))?,
-            Event::Empty(_) => {
+            Ok(Event::Start(_)) => pass.open_element(within(raw, "<", ">"))?,
+            Ok(Event::Empty(_)) => {
                 pass.open_element(within(raw, "<", "/>"))?;
                 pass.close_innermost();
             }
-            Event::End(tag) => pass.close_element(tag.name().0)?,
-            Event::Text(_) => pass.text(raw)?,
-            Event::CData(_) => pass.section(within(raw, "<![CDATA[", "]]>"))?,
-            Event::GeneralRef(_) => pass.reference(within(raw, "&", ";"))?,
-            Event::Comment(_) => pass.comment(within(raw, "<!--", "-->"))?,
-            Event::Decl(_) if start == 0 => {
+            Ok(Event::End(tag)) => pass.close_element(tag.name().0)?,
+            Ok(Event::Text(_)) => pass.text(raw)?,
+            Ok(Event::CData(_)) => pass.append(within(raw, "<![CDATA[", "]]>"))?,
+            Ok(Event::GeneralRef(_)) => pass.reference(within(raw, "&", ";"))?,
+            Ok(Event::Comment(_)) => pass.comment(within(raw, "<!--", "-->"))?,
+            Ok(Event::Decl(_)) if start == 0 => {
                 declaration::parse(within(raw, "<?xml", "?>"))?;
             }
-            Event::Decl(_) => return Err(Flaw::Declaration.into()),
-            Event::PI(_) => return Err(ReadErrorKind::ProcessingInstruction.into()),
-            Event::DocType(_) => return Err(ReadErrorKind::DocumentType.into()),
-            Event::Eof => return pass.finish(),
+            Ok(Event::Decl(_)) => return Err(Flaw::Declaration.into()),
+            Ok(Event::PI(_)) => return Err(ReadErrorKind::ProcessingInstruction.into()),
+            Ok(Event::DocType(_)) => return Err(ReadErrorKind::DocumentType.into()),
+            Ok(Event::Eof) => return pass.finish(),
+            Err(error) => return Err(flaw_of(&error).into()),
         }
         start = end;
     }
@@ -150,7 +151,7 @@ impl<'a> Pass<'a, '_> {
         if parent.children == 1 {
             let node = &mut self.nodes[parent.index];
             node.stray_text = !all_blank(self.texts.get(&node.text));
-            self.texts.discard(&mut node.text);
+            node.text = Text::Raw("");
         }
         Ok(())
     }
@@ -198,10 +199,6 @@ impl<'a> Pass<'a, '_> {
         self.append(piece)
     }
 
-    fn section(&mut self, content: &'a str) -> Result<(), ReadError> {
-        self.append(content)
-    }
-
     fn append(&mut self, piece: &'a str) -> Result<(), ReadError> {
         let open = self.open.last().ok_or(Flaw::OutsideRoot)?;
         let node = &mut self.nodes[open.index];
@@ -225,7 +222,7 @@ impl<'a> Pass<'a, '_> {
     }
 
     fn comment(&mut self, content: &str) -> Result<(), ReadError> {
-        if memchr::memmem::find(content.as_bytes(), b"--").is_some() || content.ends_with('-') {
+        if content.contains("--") || content.ends_with('-') {
             return Err(Flaw::Comment.into());
         }
         self.comments += 1;

@@ -16,7 +16,8 @@ pub(in crate::soap) enum Text<'a> {
 
 /// The texts of one document that had to be decoded, one after the other; wiped on drop.
 pub(in crate::soap) struct TextBuffer {
-    decoded: Zeroizing<String>,
+    /// Absent until it is needed, which it seldom is: even wiping nothing takes a while.
+    decoded: Option<Zeroizing<String>>,
     capacity: usize,
     carriage_returns: LineEnds,
 }
@@ -35,13 +36,15 @@ impl TextBuffer {
     /// piece is decoded once, so one allocation of that size holds all and never moves (a move would leave a copy
     /// that nobody wipes).
     pub(in crate::soap) fn new(document_bytes: usize, carriage_returns: LineEnds) -> Self {
-        Self { decoded: Zeroizing::default(), capacity: document_bytes, carriage_returns }
+        Self { decoded: None, capacity: document_bytes, carriage_returns }
     }
 
     /// The text itself.
     pub(in crate::soap) fn get<'s>(&'s self, text: &Text<'s>) -> &'s str {
         match text {
-            Text::Decoded(range) => self.decoded.get(range.clone()).unwrap_or_default(),
+            Text::Decoded(range) => {
+                self.decoded.as_ref().and_then(|decoded| decoded.get(range.clone())).unwrap_or_default()
+            }
             Text::Raw(raw) => raw,
         }
     }
@@ -53,28 +56,20 @@ impl TextBuffer {
             *text = Text::Raw(piece);
             return;
         }
-        let start = self.start_decoding(text);
+        let (decoded, start) = self.start_decoding(text);
         if has_return {
-            self.push_with_line_ends(piece);
+            push_with_line_ends(decoded, piece);
         } else {
-            self.decoded.push_str(piece);
+            decoded.push_str(piece);
         }
-        *text = Text::Decoded(start..self.decoded.len());
+        *text = Text::Decoded(start..decoded.len());
     }
 
     /// Adds a character that was given by reference.
     pub(in crate::soap) fn append_character(&mut self, text: &mut Text<'_>, character: char) {
-        let start = self.start_decoding(text);
-        self.decoded.push(character);
-        *text = Text::Decoded(start..self.decoded.len());
-    }
-
-    /// Forgets the text of the element that is being read.
-    pub(in crate::soap) fn discard(&mut self, text: &mut Text<'_>) {
-        if let Text::Decoded(range) = text {
-            self.decoded.truncate(range.start);
-        }
-        *text = Text::Raw("");
+        let (decoded, start) = self.start_decoding(text);
+        decoded.push(character);
+        *text = Text::Decoded(start..decoded.len());
     }
 
     /// The meaning of an attribute value (XML 1.0, 3.3.3, as for CDATA).
@@ -87,53 +82,52 @@ impl TextBuffer {
         if !special {
             return Ok(Text::Raw(raw));
         }
-        let start = self.start_decoding(&Text::Raw(""));
+        let (decoded, start) = self.start_decoding(&Text::Raw(""));
         let mut rest = raw;
         while let Some(at) = rest.find(['&', '<', '\t', '\n', '\r']) {
             let (plain, special) = rest.split_at_checked(at).ok_or(Flaw::Markup)?;
-            self.decoded.push_str(plain);
+            decoded.push_str(plain);
             rest = if let Some(reference) = special.strip_prefix('&') {
                 let (name, rest) = reference.split_once(';').ok_or(Flaw::Reference)?;
                 match resolve(name)? {
-                    Reference::Character(character) => self.decoded.push(character),
+                    Reference::Character(character) => decoded.push(character),
                     Reference::Forbidden => return Err(Flaw::Reference),
                 }
                 rest
             } else if special.starts_with('<') {
                 return Err(Flaw::Markup);
             } else {
-                self.decoded.push(' ');
+                decoded.push(' ');
                 special.strip_prefix("\r\n").or_else(|| special.get(1..)).unwrap_or_default()
             };
         }
-        self.decoded.push_str(rest);
-        Ok(Text::Decoded(start..self.decoded.len()))
+        decoded.push_str(rest);
+        Ok(Text::Decoded(start..decoded.len()))
     }
 
-    /// Moves what there is of `text` to the end of the buffer, where it can grow, and says where it starts.
-    fn start_decoding(&mut self, text: &Text<'_>) -> usize {
-        if self.decoded.capacity() == 0 {
-            self.decoded.reserve_exact(self.capacity);
-        }
-        match text {
+    /// Moves what there is of `text` to the end of the buffer, where it can grow; also says where it starts.
+    fn start_decoding(&mut self, text: &Text<'_>) -> (&mut String, usize) {
+        let decoded = self.decoded.get_or_insert_with(|| Zeroizing::new(String::with_capacity(self.capacity)));
+        let start = match text {
             Text::Decoded(range) => range.start,
             Text::Raw(raw) => {
-                let start = self.decoded.len();
-                self.decoded.push_str(raw);
+                let start = decoded.len();
+                decoded.push_str(raw);
                 start
             }
-        }
+        };
+        (decoded, start)
     }
+}
 
-    fn push_with_line_ends(&mut self, piece: &str) {
-        let mut rest = piece;
-        while let Some((line, after)) = rest.split_once('\r') {
-            self.decoded.push_str(line);
-            self.decoded.push('\n');
-            rest = after.strip_prefix('\n').unwrap_or(after);
-        }
-        self.decoded.push_str(rest);
+fn push_with_line_ends(out: &mut String, piece: &str) {
+    let mut rest = piece;
+    while let Some((line, after)) = rest.split_once('\r') {
+        out.push_str(line);
+        out.push('\n');
+        rest = after.strip_prefix('\n').unwrap_or(after);
     }
+    out.push_str(rest);
 }
 
 #[cfg(test)]
@@ -170,7 +164,7 @@ mod tests {
         let mut text = Text::Raw("");
         buffer.append(&mut text, "as it stands");
         assert!(matches!(text, Text::Raw("as it stands")));
-        assert_eq!(buffer.decoded.capacity(), 0);
+        assert!(buffer.decoded.is_none());
     }
 
     #[test]
@@ -179,11 +173,12 @@ mod tests {
         let mut buffer = TextBuffer::new(input.len(), LineEnds::Normal);
         let mut text = Text::Raw("");
         buffer.append_character(&mut text, '<');
-        let place = buffer.decoded.as_ptr();
+        let place = |buffer: &TextBuffer| buffer.decoded.as_ref().map(|decoded| decoded.as_ptr());
+        let before = place(&buffer);
         for _ in 1..50 {
             buffer.append_character(&mut text, '<');
         }
-        assert_eq!(buffer.decoded.as_ptr(), place);
+        assert_eq!(place(&buffer), before);
         assert_eq!(buffer.get(&text), "<".repeat(50));
     }
 

@@ -25,3 +25,14 @@ impl fmt::Debug for StoredHash {
         f.write_str("StoredHash(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_shows_nothing_of_itself() {
+        let hash = StoredHash::new("$argon2id$v=19$m=64,t=1,p=1$c2FsdA$aGFzaA");
+        assert_eq!(format!("{hash:?} {:#?}", Some(&hash)), "StoredHash(..) Some(\n    StoredHash(..),\n)");
+    }
+}

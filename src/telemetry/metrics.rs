@@ -256,6 +256,11 @@ impl RouteMetrics {
         self.metrics.faults.get_or_create(&FaultLabels { route: self.route.clone(), kind }).inc();
     }
 
+    /// Counts a call whose SOAPAction names another operation than the body.
+    pub fn soap_action_mismatch(&self) {
+        self.metrics.soap_action_mismatches.inc();
+    }
+
     /// Counts a call of a known operation that is not served.
     pub fn not_served(&self, operation: &'static str) {
         let labels = OperationLabels { route: self.route.clone(), operation };

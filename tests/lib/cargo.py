@@ -16,7 +16,6 @@ def build(profile: str = "dev") -> str:
         raise SystemExit(f"`{' '.join(command)}` ended with exit code {done.returncode}")
     for line in done.stdout.splitlines():
         message = json.loads(line)
-        if message.get("reason") == "compiler-artifact" and message["target"]["name"] == "soapgate":
-            if message.get("executable"):
-                return message["executable"]
+        if message.get("reason") == "compiler-artifact" and message.get("executable"):
+            return message["executable"]
     raise SystemExit(f"`{' '.join(command)}` named no executable")

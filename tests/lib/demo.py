@@ -55,7 +55,9 @@ class Demo:
         try:
             return self._process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
-            raise DemoFailed(f"the server still ran {self._stop_seconds:.0f} s after SIGTERM\n{self.log_end()}") from None
+            raise DemoFailed(
+                f"the server still ran {self._stop_seconds:.0f} s after SIGTERM\n{self.log_end()}"
+            ) from None
 
     def log_end(self, lines: int = 30) -> str:
         """The last lines of the server's log."""

@@ -1,4 +1,4 @@
-"""Holds the runner to its word: it counts what was counted, and a step that crashes, hangs or says nothing has failed."""
+"""Holds the runner to its word: what was counted is counted, and a step that crashes, hangs or is silent has failed."""
 
 import contextlib
 import io
@@ -78,9 +78,17 @@ def checks():
     good = run(step("echo 1 passed, 0 failed, 0 skipped"))
     yield "a good step counts what it says", (good.counts, good.trouble), (ONE, None)
     silent = run(step("echo all is well"))
-    yield "a step that counts nothing has failed", (silent.counts, silent.trouble), (Counts(failed=1), "counted nothing")
+    yield (
+        "a step that counts nothing has failed",
+        (silent.counts, silent.trouble),
+        (Counts(failed=1), "counted nothing"),
+    )
     crashed = run(step("echo 1 passed, 0 failed, 0 skipped; exit 3"))
-    yield "a crash after good counts is a failure", (crashed.counts.failed, crashed.trouble), (1, "ended with exit code 3")
+    yield (
+        "a crash after good counts is a failure",
+        (crashed.counts.failed, crashed.trouble),
+        (1, "ended with exit code 3"),
+    )
     failed = run(step("echo 1 passed, 2 failed, 0 skipped; exit 1"))
     yield "what failed is not counted twice", failed.counts, Counts(1, 2, 0)
     killed = run(step("kill -9 $$"))
@@ -95,10 +103,22 @@ def checks():
     skipping = runner.Result(step(""), Counts(1, 0, 2), 0.1, None)
     yield "a skip is a skip", runner.summary([skipping, good], ci=False)[1], Counts(2, 0, 2)
     yield "a skip is a failure with CI=true", runner.summary([skipping, good], ci=True)[1], Counts(2, 2, 0)
-    yield "a server's exit code is told", demo_trouble(f"trap 'exit 7' TERM; {READY}; while :; do sleep 0.05; done"), "exit code 7"
-    yield "a server that ends early is told", demo_trouble("exit 4"), "the server ended with exit code 4 before it was ready"
+    yield (
+        "a server's exit code is told",
+        demo_trouble(f"trap 'exit 7' TERM; {READY}; while :; do sleep 0.05; done"),
+        "exit code 7",
+    )
+    yield (
+        "a server that ends early is told",
+        demo_trouble("exit 4"),
+        "the server ended with exit code 4 before it was ready",
+    )
     yield "a server that is not ready is told", demo_trouble("exec sleep 9", 0.2), "the server was not ready after 0 s"
-    yield "a first line that is not the ready line is told", demo_trouble("echo '{}'; exec sleep 9"), "not a ready line: {}"
+    yield (
+        "a first line that is not the ready line is told",
+        demo_trouble("echo '{}'; exec sleep 9"),
+        "not a ready line: {}",
+    )
     stubborn = demo_trouble(f"trap '' TERM; {READY}; exec sleep 9", stop_seconds=0.3)
     yield "a server that does not end is told", stubborn, "the server still ran 0 s after SIGTERM"
     yield "an interrupted cache folder is filled anew, a whole one is kept", cached_twice(), (2, True)

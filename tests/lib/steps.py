@@ -45,4 +45,12 @@ STEPS = (
     Step("cargo tests", Tier.QUICK, ("cargo", "test", "--locked", "--no-fail-fast"), counts.cargo, 45),
     Step("the runner itself", Tier.DEFAULT, (sys.executable, "tests/lib/selftest.py"), counts.closing_line, 2),
     Step("toolkits", Tier.DEFAULT, (sys.executable, "tests/toolkits/run.py"), counts.closing_line, 30),
+    Step(
+        "benchmark of a cached sign-in",
+        Tier.DEFAULT,
+        ("cargo", "bench", "--locked", "--bench", "signin", "--"),
+        counts.closing_line,
+        20,
+        scaled=True,
+    ),
 )

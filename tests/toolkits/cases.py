@@ -60,7 +60,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """Every case, those last in which the integration itself is refused: they may slow the address that they come from."""
+    """Every case; last those in which the integration itself is refused, since they may slow the address behind them."""
     for toolkit in TOOLKITS:
         for version in toolkit.alma:
             for user, password, right in _guesses():

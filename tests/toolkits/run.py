@@ -80,7 +80,9 @@ class Programs:
     """The clients' programs, made before the cases run, or why they cannot be."""
 
     def __init__(self, wanted: list[Case], base: str):
-        served = {contract: fetch(base + path + "?wsdl")[2].replace(base, PUBLIC_BASE) for contract, path in ENDPOINTS.items()}
+        served = {
+            contract: fetch(base + path + "?wsdl")[2].replace(base, PUBLIC_BASE) for contract, path in ENDPOINTS.items()
+        }
         self._made: dict[tuple[str, str, str], clients.Program | provision.Missing | CommandFailed] = {}
         for key in dict.fromkeys(self._key(case) for case in wanted):
             try:

@@ -20,7 +20,14 @@ def client(contract: str, version: str, wsdl: str) -> Path:
     """
     source = HERE / "client.cpp"
     release = subprocess.run(["soapcpp2", "-V"], capture_output=True).stdout
-    requirements = [contract.encode(), version.encode(), wsdl.encode(), source.read_bytes(), Path(__file__).read_bytes(), release]
+    requirements = [
+        contract.encode(),
+        version.encode(),
+        wsdl.encode(),
+        source.read_bytes(),
+        Path(__file__).read_bytes(),
+        release,
+    ]
 
     def fill(path: Path) -> None:
         print(f"generating the gSOAP client of {contract} {version}", flush=True)
@@ -30,11 +37,23 @@ def client(contract: str, version: str, wsdl: str) -> Path:
         if token:
             with (path / "service.h").open("a") as header:
                 header.write('\n#import "wsse.h"\n')
-        cache.run(["soapcpp2", "-CLxw", "-2" if version == "1.2" else "-1", f"-I{GSOAP_SHARE / 'import'}", "service.h"], cwd=path)
+        cache.run(
+            ["soapcpp2", "-CLxw", "-2" if version == "1.2" else "-1", f"-I{GSOAP_SHARE / 'import'}", "service.h"],
+            cwd=path,
+        )
         sources = ["soapC.cpp", "soapClient.cpp"] + [str(GSOAP_SHARE / plugin) for plugin in PLUGINS if token]
         # Generated code and plugins are not ours to warn about.
         include = ["-I.", f"-I{GSOAP_SHARE / 'plugin'}", "-w"]
-        compile_line = ["g++", "-O0", f"-D{contract.upper()}", f"-DSOAP{version.replace('.', '')}", *DEFINES, *include, "-o", "client"]
+        compile_line = [
+            "g++",
+            "-O0",
+            f"-D{contract.upper()}",
+            f"-DSOAP{version.replace('.', '')}",
+            *DEFINES,
+            *include,
+            "-o",
+            "client",
+        ]
         cache.run([*compile_line, str(source), *sources, *LIBRARIES], cwd=path)
 
     return cache.folder(f"gsoap-{contract}-{version}", requirements, fill) / "client"

@@ -1,0 +1,58 @@
+//! A cached sign-in beside the bare server.
+
+use std::path::Path;
+
+use tokio::runtime::Runtime;
+
+use crate::gateway::{self, Line, Prepared, State};
+use crate::process::Server;
+use crate::{load, median, steps};
+
+/// What a cached sign-in may cost beside the bare server, without and with its line in the log.
+const BAR_QUIET: f64 = 2.0;
+const BAR_LOGGED: f64 = 3.0;
+
+/// How much is measured.
+pub(crate) struct Plan {
+    pub(crate) rounds: usize,
+    pub(crate) calls: usize,
+}
+
+/// Measures, prints the table and where the time goes; whether the bars held.
+pub(crate) fn compare(plan: &Plan, folder: &Path, runtime: &Runtime) -> anyhow::Result<bool> {
+    let accounts = [Prepared { user: load::USER, password: Some(load::PASSWORD), state: State::Good }];
+    let quiet = gateway::prepare(&folder.join("quiet"), Line::Off, &accounts, runtime)?;
+    let logged = gateway::prepare(&folder.join("logged"), Line::On, &accounts, runtime)?;
+    let servers = [
+        ("bare hyper server", Server::start(&["--serve-bare"])?),
+        ("cached sign-in, no line", Server::start(&["--serve-gateway", &quiet])?),
+        ("cached sign-in, one line a call", Server::start(&["--serve-gateway", &logged])?),
+    ];
+    for (_, server) in &servers {
+        runtime.block_on(load::run(server.address(), plan.calls / 4))?;
+    }
+    let mut micros = vec![Vec::new(); servers.len()];
+    for _ in 0..plan.rounds {
+        for ((_, server), measured) in servers.iter().zip(&mut micros) {
+            let before = server.cpu()?;
+            runtime.block_on(load::run(server.address(), plan.calls))?;
+            let spent = server.cpu()?.saturating_sub(before);
+            measured.push(spent.as_secs_f64() * 1e6 / f64::from(u32::try_from(plan.calls)?));
+        }
+    }
+    println!("CPU per call (user and system), {} rounds of {} calls each, in turn:", plan.rounds, plan.calls);
+    println!("{:<34} {:>9} {:>9} {:>9} {:>7}", "", "min us", "median us", "max us", "ratio");
+    let mut ratios = Vec::new();
+    for ((name, _), measured) in servers.iter().zip(&micros) {
+        let mut paired: Vec<f64> = measured.iter().zip(&micros[0]).map(|(own, bare)| own / bare).collect();
+        let ratio = median(&mut paired);
+        let mut sorted = measured.clone();
+        let middle = median(&mut sorted);
+        println!("{name:<34} {:>9.2} {middle:>9.2} {:>9.2} {ratio:>7.2}", sorted[0], sorted[sorted.len() - 1]);
+        ratios.push(ratio);
+    }
+    steps::print()?;
+    let held = ratios[1] <= BAR_QUIET && ratios[2] <= BAR_LOGGED;
+    println!("bars: at most {BAR_QUIET:.1} without the line, at most {BAR_LOGGED:.1} with it");
+    Ok(held)
+}

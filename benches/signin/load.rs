@@ -1,0 +1,88 @@
+//! The load: PHP's request, over and over, on a few connections that stay open.
+
+use std::net::SocketAddr;
+
+use anyhow::ensure;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+pub(crate) const INTEGRATION: &str = "AlmaSDK-bench-institutionCode-01DEMO_INST";
+pub(crate) const INTEGRATION_SECRET: &str = "integration-bench";
+pub(crate) const USER: &str = "reader";
+pub(crate) const PASSWORD: &str = "a&b<c reads a lot";
+pub(crate) const PASSWORD_ESCAPED: &str = "a&amp;b&lt;c reads a lot";
+
+const CONNECTIONS: usize = 4;
+/// What stands in an acceptance and in nothing else.
+const ACCEPTED: &[u8] = b"&lt;result&gt;true&lt;/result&gt;";
+
+/// The body as PHP's `SoapClient` writes it; the texts are escaped already.
+pub(crate) fn body(user: &str, password: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<SOAP-ENV:Envelope \
+     xmlns:SOAP-ENV=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:ns1=\"http://alma.exlibris.com/\">\
+     <SOAP-ENV:Body><ns1:authenticateUser><arg0>{user}</arg0><arg1>{password}</arg1>\
+     </ns1:authenticateUser></SOAP-ENV:Body></SOAP-ENV:Envelope>\n"
+    )
+}
+
+/// The value of the Authorization field.
+pub(crate) fn authorization() -> String {
+    format!("Basic {}", STANDARD.encode(format!("{INTEGRATION}:{INTEGRATION_SECRET}")))
+}
+
+/// The whole request as PHP writes it.
+pub(crate) fn request(address: SocketAddr, body: &str) -> Vec<u8> {
+    format!(
+        "POST /almaws/repository/UserAuthenticationWebServices HTTP/1.1\r\nHost: {address}\r\nConnection: Keep-Alive\r\n\
+         User-Agent: PHP-SOAP/8.2.29\r\nContent-Type: text/xml; charset=utf-8\r\nSOAPAction: \"authenticateUser\"\r\n\
+         Content-Length: {}\r\nAuthorization: {}\r\n\r\n{body}",
+        body.len(),
+        authorization()
+    )
+    .into_bytes()
+}
+
+/// Makes `calls` calls and sees that each is accepted.
+pub(crate) async fn run(address: SocketAddr, calls: usize) -> anyhow::Result<()> {
+    let mut connections = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        connections.spawn(converse(address, calls / CONNECTIONS));
+    }
+    while let Some(ended) = connections.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+async fn converse(address: SocketAddr, calls: usize) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let request = request(address, &body(USER, PASSWORD_ESCAPED));
+    let mut buffer = vec![0; 4_096];
+    for _ in 0..calls {
+        let length = exchange(&mut stream, &request, &mut buffer).await?;
+        ensure!(
+            buffer[..length].windows(ACCEPTED.len()).any(|part| part == ACCEPTED),
+            "refused: {}",
+            String::from_utf8_lossy(&buffer[..length])
+        );
+    }
+    Ok(())
+}
+
+/// Sends one request and reads one reply into `buffer`; its length.
+pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> anyhow::Result<usize> {
+    stream.write_all(request).await?;
+    let mut length = 0;
+    // Every server's replies end with the envelope.
+    while !buffer[..length].ends_with(b"</S:Envelope>") {
+        let more = stream.read(&mut buffer[length..]).await?;
+        ensure!(more > 0, "the server broke off after {:?}", String::from_utf8_lossy(&buffer[..length]));
+        length += more;
+    }
+    Ok(length)
+}

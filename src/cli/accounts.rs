@@ -1,0 +1,99 @@
+//! `soapgate accounts`.
+
+use crate::cli::arguments::{AccountArguments, AccountsCommand};
+use crate::cli::exit::Failure;
+use crate::cli::output::Output;
+use crate::cli::secret;
+use crate::cli::workplace::Workplace;
+use crate::domain::{AccountId, Password};
+use crate::identity::IdentityKind;
+use crate::operator::{AccountView, NewAccount, NextSignIn};
+
+pub(crate) async fn run(command: AccountsCommand, place: &Workplace, out: &mut Output<'_>) -> Result<(), Failure> {
+    let accounts = place.accounts()?;
+    let (account, done) = match command {
+        AccountsCommand::Add { account, no_password, must_change, expires } => {
+            let account = identify(place, &account)?;
+            let password = if no_password { None } else { Some(ask(&account)?) };
+            let new = NewAccount { account: account.clone(), password, must_change, expires_at: expires };
+            accounts.add(new).await?;
+            (account, "added")
+        }
+        AccountsCommand::SetPassword { account, must_change } => {
+            let account = identify(place, &account)?;
+            let password = ask(&account)?;
+            let next = if must_change { NextSignIn::MustChange } else { NextSignIn::Free };
+            accounts.set_password(&account, password, next).await?;
+            (account, "has a new password")
+        }
+        AccountsCommand::Lock(account) => {
+            let account = identify(place, &account)?;
+            accounts.lock(&account).await?;
+            (account, "locked")
+        }
+        AccountsCommand::Unlock(account) => {
+            let account = identify(place, &account)?;
+            accounts.unlock(&account).await?;
+            (account, "unlocked")
+        }
+        AccountsCommand::Disable(account) => {
+            let account = identify(place, &account)?;
+            accounts.disable(&account).await?;
+            (account, "disabled")
+        }
+        AccountsCommand::Enable(account) => {
+            let account = identify(place, &account)?;
+            accounts.enable(&account).await?;
+            (account, "enabled")
+        }
+        AccountsCommand::List { place: at, format } => {
+            let institution = place.institution(at.institution.as_ref())?;
+            let list = accounts.list(&institution).await?;
+            return if format.json {
+                Ok(out.json(&list)?)
+            } else if list.is_empty() {
+                Ok(out.line(&format!("no accounts at institution {institution}"))?)
+            } else {
+                Ok(out.table(["ACCOUNT", "STATE", "EXPIRES", "CHANGED"], &list.iter().map(row).collect::<Vec<_>>())?)
+            };
+        }
+    };
+    Ok(out.line(&format!("{} {done}", describe(&account)))?)
+}
+
+/// The account that is meant, at an institution whose accounts are kept here.
+fn identify(place: &Workplace, arguments: &AccountArguments) -> Result<AccountId, Failure> {
+    let institution = place.institution(arguments.place.institution.as_ref())?;
+    let settings = place.settings();
+    let kind = settings.institutions.iter().find(|known| known.code == institution).and_then(|known| {
+        settings.identities.iter().find(|identity| identity.name == known.identity).map(|identity| identity.kind)
+    });
+    match kind {
+        Some(IdentityKind::Embedded) => {}
+        None => return Err(Failure::refused(format!("institution {institution} has no identity service"))),
+    }
+    AccountId::parse(&institution, &arguments.id)
+        .map_err(|error| Failure::usage(format!("the account's identifier {error}")))
+}
+
+fn ask(account: &AccountId) -> Result<Password, Failure> {
+    secret::ask(&format!("password of {}", describe(account)))
+}
+
+fn describe(account: &AccountId) -> String {
+    format!("account {} at institution {}", account.identifier(), account.institution())
+}
+
+fn row(account: &AccountView) -> [String; 4] {
+    let ends = account.expires.as_deref().and_then(|expires| expires.parse::<jiff::Timestamp>().ok());
+    let states = [
+        (ends.is_some_and(|ends| ends <= jiff::Timestamp::now()), "expired"),
+        (account.disabled, "disabled"),
+        (account.locked, "locked"),
+        (!account.has_password, "no password"),
+        (account.must_change, "must change"),
+    ];
+    let states: Vec<&str> = states.iter().filter(|(holds, _)| *holds).map(|(_, state)| *state).collect();
+    let state = if states.is_empty() { "ok".to_owned() } else { states.join(", ") };
+    [account.account.clone(), state, account.expires.clone().unwrap_or_default(), account.changed.clone()]
+}
