@@ -59,10 +59,32 @@ pub(crate) fn acceptable<B>(request: &Request<B>, media: &MediaType) -> Result<(
     if framed { Ok(()) } else { Err(CallError::LengthRequired) }
 }
 
-/// HTTP/1.1 requires exactly one Host field (RFC 9112, section 3.2), which hyper leaves to us.
+/// HTTP/1.1 requires exactly one Host field, and one that can be one (RFC 9112, section 3.2); hyper leaves that to us.
 pub(crate) fn host_is_broken<B>(request: &Request<B>) -> bool {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    hosts > 1 || (hosts == 0 && request.version() == HttpVersion::HTTP_11)
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => request.version() == HttpVersion::HTTP_11,
+        (Some(host), None) => !is_host(host.as_bytes()),
+        (Some(_), Some(_)) => true,
+    }
+}
+
+/// A name, an IPv4 address or an IPv6 address in brackets, perhaps a port; also nothing (RFC 9110, section 7.2).
+fn is_host(value: &[u8]) -> bool {
+    let Ok(value) = std::str::from_utf8(value) else { return false };
+    let (host, port) = match value.strip_prefix('[') {
+        Some(rest) => {
+            let Some((address, rest)) = rest.split_once(']') else { return false };
+            let sound = !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b":.v".contains(&b));
+            (sound, rest.strip_prefix(':').or(rest.is_empty().then_some("")))
+        }
+        None => {
+            let (name, port) = value.split_once(':').unwrap_or((value, ""));
+            let sound = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b));
+            (sound, Some(port))
+        }
+    };
+    host && port.is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 pub(crate) fn asks_for_wsdl(query: &str) -> bool {
@@ -81,5 +103,22 @@ pub(crate) fn authorization(headers: &HeaderMap) -> Presented {
         (None, _) => Presented::Once(Authorization::None),
         (Some(one), None) => Presented::Once(Authorization::read(one.as_bytes())),
         (Some(_), Some(_)) => Presented::Several,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_perhaps_a_port() {
+        for host in ["", "a", "soap.example.org", "127.0.0.1:8080", "[::1]", "[::1]:8080", "a:", "a_b", "%C3%A9"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in
+            ["a b", "a/b", "a@b", "a:b", "a:1:2", "[::1", "::1", "[]", "[::1]x", "[g]", "a?b", "é", "a:8x", "<a>"]
+        {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
     }
 }
