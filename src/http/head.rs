@@ -24,15 +24,18 @@ impl MediaType {
         };
         let mut parts = value.split(';');
         let essence = parts.next().unwrap_or_default().trim();
-        let charset = parts.find_map(|part| {
+        let mut charsets = parts.filter_map(|part| {
             let (name, value) = part.split_once('=')?;
             let value = value.trim().trim_matches('"');
             name.trim().eq_ignore_ascii_case("charset").then_some(value)
         });
+        let charset = charsets.next();
+        // Which of two would count is anybody's guess, and another guess at a proxy is a way around it.
+        let once = charsets.next().is_none() && headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_none();
         let version = Version::of_media_type(essence);
         Self {
             version: version.unwrap_or(Version::Soap11),
-            taken: version.is_some() || essence.eq_ignore_ascii_case("application/xml"),
+            taken: once && (version.is_some() || essence.eq_ignore_ascii_case("application/xml")),
             // Nearly everybody says UTF-8: that costs no allocation.
             charset: charset.map(|charset| {
                 if charset.eq_ignore_ascii_case("utf-8") {
