@@ -1,6 +1,5 @@
 //! The SOAP endpoint: HTTP's own rules, then the gateway, then HTTP again.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -11,19 +10,18 @@ use std::task::Poll;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Version as HttpVersion};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::contract::Authorization;
 use crate::domain::NoAnswer;
-use crate::gateway::{Body, Call, CallError, Endpoint, Gateway, Presented, Reply};
+use crate::gateway::{Body, Call, CallError, Endpoint, Gateway, Reply};
 use crate::http::body;
+use crate::http::head::{MediaType, acceptable, asks_for_wsdl, authorization, host_is_broken, wants_close};
 use crate::http::listener::Handler;
 use crate::http::settings::SharedLimits;
-use crate::soap::Version;
 
 static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
 
@@ -147,81 +145,6 @@ impl Handler for SoapEndpoint {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
-    }
-}
-
-/// The media type of a request, taken apart.
-struct MediaType {
-    version: Version,
-    taken: bool,
-    charset: Option<Cow<'static, str>>,
-}
-
-impl MediaType {
-    fn read(headers: &HeaderMap) -> Self {
-        let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
-            let absent = !headers.contains_key(header::CONTENT_TYPE);
-            return Self { version: Version::Soap11, taken: absent, charset: None };
-        };
-        let mut parts = value.split(';');
-        let essence = parts.next().unwrap_or_default().trim();
-        let charset = parts.find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            let value = value.trim().trim_matches('"');
-            name.trim().eq_ignore_ascii_case("charset").then_some(value)
-        });
-        let version = Version::of_media_type(essence);
-        Self {
-            version: version.unwrap_or(Version::Soap11),
-            taken: version.is_some() || essence.eq_ignore_ascii_case("application/xml"),
-            // Nearly everybody says UTF-8: that costs no allocation.
-            charset: charset.map(|charset| {
-                if charset.eq_ignore_ascii_case("utf-8") {
-                    Cow::Borrowed("utf-8")
-                } else {
-                    Cow::Owned(charset.to_owned())
-                }
-            }),
-        }
-    }
-}
-
-/// What HTTP itself asks of a POST.
-fn acceptable(request: &Request<Incoming>, media: &MediaType) -> Result<(), CallError> {
-    let headers = request.headers();
-    if request.method() != Method::POST {
-        return Err(CallError::MethodNotAllowed);
-    }
-    let identity = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
-    if !media.taken || !headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
-        return Err(CallError::MediaType);
-    }
-    let framed = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
-    if framed { Ok(()) } else { Err(CallError::LengthRequired) }
-}
-
-/// HTTP/1.1 requires exactly one Host field (RFC 9112, section 3.2), which hyper leaves to us.
-fn host_is_broken(request: &Request<Incoming>) -> bool {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    hosts > 1 || (hosts == 0 && request.version() == HttpVersion::HTTP_11)
-}
-
-fn asks_for_wsdl(query: &str) -> bool {
-    query.split('&').any(|part| part.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("wsdl")))
-}
-
-fn wants_close(headers: &HeaderMap) -> bool {
-    headers.get_all(header::CONNECTION).iter().any(|value| {
-        value.as_bytes().split(|byte| *byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
-    })
-}
-
-fn authorization(headers: &HeaderMap) -> Presented {
-    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
-    match (fields.next(), fields.next()) {
-        (None, _) => Presented::Once(Authorization::None),
-        (Some(one), None) => Presented::Once(Authorization::read(one.as_bytes())),
-        (Some(_), Some(_)) => Presented::Several,
     }
 }
 

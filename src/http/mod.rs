@@ -2,6 +2,7 @@
 
 mod body;
 mod endpoint;
+mod head;
 mod listener;
 mod management;
 mod pace;

@@ -1,0 +1,192 @@
+//! A real server in this process, on free ports, in a temporary folder, filled by the means of an operator.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use soapgate::app::{Server, SystemClock, open_database};
+use soapgate::config::{self, Settings};
+use soapgate::domain::{AccountId, Clock, Institution, IntegrationName, Password};
+use soapgate::identity::{HashingPool, HashingSettings};
+use soapgate::operator::{Accounts, Flags, Integrations, NewAccount, Secret, parse_expiry};
+use soapgate::store::{Database, NewAccountRecord, StoredHash};
+
+use crate::support::client::exchange;
+
+/// Integrations and accounts, as `fixtures/demo/data.toml` has them; accounts here may have a hash that cannot be used.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Population {
+    institution: String,
+    #[serde(default)]
+    integration: Vec<NewIntegration>,
+    #[serde(default)]
+    account: Vec<Account>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewIntegration {
+    name: String,
+    secret: String,
+    #[serde(default)]
+    disabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Account {
+    id: String,
+    password: Option<String>,
+    #[serde(default)]
+    must_change: bool,
+    expires: Option<String>,
+    state: Option<State>,
+    /// What stands in the store in place of a hash: whoever asks for this account gets no answer.
+    broken_hash: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Disabled,
+    Locked,
+}
+
+impl Population {
+    pub(crate) fn read(text: &str) -> Self {
+        toml::from_str(text).expect("integrations and accounts")
+    }
+
+    /// The demo's.
+    pub(crate) fn demo() -> Self {
+        Self::read(include_str!("../../fixtures/demo/data.toml"))
+    }
+}
+
+/// A running server with its folder.
+pub(crate) struct TestGateway {
+    pub(crate) server: Server,
+    pub(crate) soap: SocketAddr,
+    pub(crate) management: SocketAddr,
+    settings: Settings,
+    folder: TempDir,
+}
+
+impl TestGateway {
+    /// A server with this configuration and the demo's integrations and accounts.
+    pub(crate) async fn start(config: &str) -> Self {
+        Self::start_with(config, &[Population::demo()]).await
+    }
+
+    /// A server with this configuration and these integrations and accounts. Listeners get free ports, argon2 its
+    /// cheapest parameters.
+    pub(crate) async fn start_with(config: &str, populations: &[Population]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, config).expect("a file");
+        let mut settings = config::load(&file, []).unwrap_or_else(|problems| panic!("{problems}"));
+        settings.hashing = HashingSettings { memory_kib: 64, iterations: 1, ..settings.hashing };
+        let database = open_database(&settings).await.expect("a database");
+        for population in populations {
+            fill(&database, &settings, population).await;
+        }
+        database.close().await;
+        let server = Server::start(settings.clone()).await.expect("a server");
+        let (soap, management) = (server.soap, server.management);
+        Self { server, soap, management, settings, folder }
+    }
+
+    /// A second handle on the database, as a command beside the server has it.
+    pub(crate) async fn beside(&self) -> Operator {
+        let database = open_database(&self.settings).await.expect("a database");
+        let pool = Arc::new(HashingPool::new(&self.settings.hashing).expect("a pool"));
+        Operator { database, pool }
+    }
+
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    /// Every file of the database, with the one that holds what was written last.
+    pub(crate) fn database_files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.settings.data_dir).expect("the data folder");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    }
+
+    /// What a scraper sees.
+    pub(crate) async fn metrics(&self) -> String {
+        let reply = exchange(self.management, b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        assert_eq!(reply.status(), 200);
+        reply.text().to_owned()
+    }
+
+    /// The sum of a metric over all series whose labels hold `label`.
+    pub(crate) async fn metric(&self, name: &str, label: &str) -> u64 {
+        let text = self.metrics().await;
+        let series = text.lines().filter_map(|line| line.rsplit_once(' '));
+        series
+            .filter(|(series, _)| series.split('{').next() == Some(name) && series.contains(label))
+            .map(|(_, value)| value.parse::<u64>().expect("a count"))
+            .sum()
+    }
+}
+
+/// What an operator does beside the server.
+pub(crate) struct Operator {
+    pub(crate) database: Database,
+    pool: Arc<HashingPool>,
+}
+
+impl Operator {
+    pub(crate) fn accounts(&self) -> Accounts {
+        Accounts::new(&self.database, Arc::clone(&self.pool), Arc::new(SystemClock))
+    }
+
+    pub(crate) fn integrations(&self) -> Integrations {
+        Integrations::new(&self.database, Arc::clone(&self.pool), Arc::new(SystemClock))
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        Flags::new(&self.database)
+    }
+}
+
+async fn fill(database: &Database, settings: &Settings, population: &Population) {
+    let pool = Arc::new(HashingPool::new(&settings.hashing).expect("a pool"));
+    let clock = Arc::new(SystemClock);
+    let integrations = Integrations::new(database, Arc::clone(&pool), clock.clone());
+    for NewIntegration { name, secret, disabled } in &population.integration {
+        let name = IntegrationName::parse(name).expect("a name");
+        integrations.add(&name, Secret::Given(Password::new(secret.clone()))).await.expect("registered");
+        if *disabled {
+            integrations.disable(&name).await.expect("switched off");
+        }
+    }
+    let institution = Institution::parse(&population.institution).expect("a code");
+    let accounts = Accounts::new(database, pool, clock.clone());
+    for new in &population.account {
+        let account = AccountId::parse(&institution, &new.id).expect("an identifier");
+        if let Some(hash) = &new.broken_hash {
+            let hash = Some(StoredHash::new(hash.as_str()));
+            let record = NewAccountRecord { account, hash, must_change: false, expires_at: None };
+            assert!(database.accounts().insert(&record, clock.now()).await.expect("stored"));
+            continue;
+        }
+        let added = NewAccount {
+            account: account.clone(),
+            password: new.password.clone().map(Password::new),
+            must_change: new.must_change,
+            expires_at: new.expires.as_deref().map(|text| parse_expiry(text).expect("a time")),
+        };
+        accounts.add(added).await.expect("added");
+        match new.state {
+            None => {}
+            Some(State::Disabled) => accounts.disable(&account).await.expect("switched off"),
+            Some(State::Locked) => accounts.lock(&account).await.expect("locked"),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What tests of the running server share: a server of their own and a client that sends bytes as they are.
+
+pub(crate) mod client;
+pub(crate) mod gateway;
+pub(crate) mod messages;
