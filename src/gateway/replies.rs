@@ -146,6 +146,8 @@ fn unauthorized(version: Version, incident: IncidentId) -> Reply {
 fn failure_status(error: &CallError, version: Version, route: FaultStatus) -> u16 {
     match error {
         CallError::BadRequest => 400,
+        CallError::Coding => 501,
+        CallError::Expectation => 417,
         CallError::LengthRequired => 411,
         CallError::MediaType => 415,
         CallError::MethodNotAllowed => 405,
@@ -171,11 +173,12 @@ fn failure_status(error: &CallError, version: Version, route: FaultStatus) -> u1
 
 fn failure(version: Version, error: &CallError, status: u16, incident: IncidentId) -> Reply {
     let headers = match error {
-        CallError::BadRequest | CallError::Slow | CallError::TooLarge => CLOSE,
+        CallError::BadRequest | CallError::Coding | CallError::Slow | CallError::TooLarge => CLOSE,
         CallError::MediaType => ACCEPT,
         CallError::MethodNotAllowed => ALLOW_POST,
         CallError::NoncesFull => RETRY_LATER,
         CallError::Contract(_)
+        | CallError::Expectation
         | CallError::Internal
         | CallError::LengthRequired
         | CallError::NotFound
