@@ -26,8 +26,12 @@ pub enum Outcome {
 pub enum CallError {
     /// The request's framing or its Host field is broken.
     BadRequest,
+    /// A transfer coding that is not read.
+    Coding,
     /// The message is none that the contract takes.
     Contract(ContractError),
+    /// An `Expect` that nobody can meet.
+    Expectation,
     /// A fault of our own.
     Internal,
     /// Neither Content-Length nor Transfer-Encoding.
@@ -62,7 +66,9 @@ impl CallError {
     pub fn label(&self) -> &'static str {
         match self {
             Self::BadRequest => "bad-request",
+            Self::Coding => "transfer-coding",
             Self::Contract(error) => error.label(),
+            Self::Expectation => "expectation",
             Self::Internal => "internal",
             Self::LengthRequired => "length-required",
             Self::MediaType => "media-type",
@@ -85,6 +91,8 @@ impl CallError {
             Self::NotUnderstood(_) => FaultCode::MustUnderstand,
             Self::Replayed => FaultCode::InvalidSecurity,
             Self::BadRequest
+            | Self::Coding
+            | Self::Expectation
             | Self::LengthRequired
             | Self::MediaType
             | Self::MethodNotAllowed
@@ -99,7 +107,9 @@ impl CallError {
     pub fn wire_text(&self) -> &'static str {
         match self {
             Self::BadRequest => "The request is malformed",
+            Self::Coding => "The request must be sent as it is or in chunks",
             Self::Contract(error) => error.wire_text(),
+            Self::Expectation => "The request expects what this server cannot do",
             Self::Internal => "The server failed to answer",
             Self::LengthRequired => "The request must say its length",
             Self::MediaType => "The request must be text/xml or application/soap+xml, not compressed",

@@ -12,7 +12,6 @@ use crate::soap::{Fault, FaultCode, Name, Version};
 const CHALLENGE: &[(&str, &str)] = &[("www-authenticate", "Basic realm=\"soapgate\", charset=\"UTF-8\"")];
 const ALLOW_POST: &[(&str, &str)] = &[("allow", "POST")];
 const ACCEPT: &[(&str, &str)] = &[("accept-encoding", "identity"), ("accept-post", "text/xml, application/soap+xml")];
-const CLOSE: &[(&str, &str)] = &[("connection", "close")];
 const RETRY_LATER: &[(&str, &str)] = &[("retry-after", "1")];
 const OUTAGE: &str = "The sign-in cannot be checked now";
 const REFUSED: &str = "The account could not be signed in";
@@ -146,6 +145,8 @@ fn unauthorized(version: Version, incident: IncidentId) -> Reply {
 fn failure_status(error: &CallError, version: Version, route: FaultStatus) -> u16 {
     match error {
         CallError::BadRequest => 400,
+        CallError::Coding => 501,
+        CallError::Expectation => 417,
         CallError::LengthRequired => 411,
         CallError::MediaType => 415,
         CallError::MethodNotAllowed => 405,
@@ -171,16 +172,20 @@ fn failure_status(error: &CallError, version: Version, route: FaultStatus) -> u1
 
 fn failure(version: Version, error: &CallError, status: u16, incident: IncidentId) -> Reply {
     let headers = match error {
-        CallError::BadRequest | CallError::Slow | CallError::TooLarge => CLOSE,
         CallError::MediaType => ACCEPT,
         CallError::MethodNotAllowed => ALLOW_POST,
         CallError::NoncesFull => RETRY_LATER,
-        CallError::Contract(_)
+        CallError::BadRequest
+        | CallError::Coding
+        | CallError::Contract(_)
+        | CallError::Expectation
         | CallError::Internal
         | CallError::LengthRequired
         | CallError::NotFound
         | CallError::NotUnderstood(_)
-        | CallError::Replayed => &[],
+        | CallError::Replayed
+        | CallError::Slow
+        | CallError::TooLarge => &[],
     };
     if let CallError::NotUnderstood(blocks) = error {
         let names: Vec<Name<'_>> = blocks.iter().map(|(namespace, local)| Name::new(namespace, local)).collect();

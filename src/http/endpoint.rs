@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -96,15 +96,17 @@ impl SoapEndpoint {
         }
     }
 
+    /// The reply to a call, and whether something of its body was left unread.
     async fn call(
         &self,
         mut call: Box<Call>,
         incoming: Incoming,
         permit: OwnedSemaphorePermit,
-    ) -> Response<Full<Bytes>> {
+    ) -> (Response<Full<Bytes>>, bool) {
         let limits = self.limits.load_full();
         let version = call.media_version;
         call.body = body::read(incoming, limits.body_bytes, call.received + limits.body_time).await;
+        let unread = !matches!(call.body, Body::Whole(_));
         call.received = Instant::now();
         call.deadline = call.received + limits.call_time;
         let gateway = Arc::clone(&self.gateway);
@@ -112,10 +114,9 @@ impl SoapEndpoint {
             let _held = permit;
             gateway.answer(*call).await
         });
-        match self.run(answering).await {
-            Some(reply) => respond(reply),
-            None => respond(self.gateway.refuse_request(version, &CallError::Internal)),
-        }
+        let reply = self.run(answering).await;
+        let reply = reply.unwrap_or_else(|| self.gateway.refuse_request(version, &CallError::Internal));
+        (respond(reply), unread)
     }
 
     /// Runs a call to its end, whatever becomes of its connection. A call that needs nobody, as most do once a yes is
@@ -135,13 +136,15 @@ impl SoapEndpoint {
 
 impl Handler for SoapEndpoint {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
-        let close = wants_close(request.headers());
-        let mut response = match self.begin(request, peer) {
+        let asked_to_close = wants_close(request.headers());
+        let has_body = !request.body().is_end_stream();
+        let (mut response, unread) = match self.begin(request, peer) {
             Begun::Call(call, incoming, permit) => self.call(call, incoming, permit).await,
-            Begun::Done(response) => response,
+            Begun::Done(response) => (response, has_body),
         };
-        if close {
-            // Node's agent keeps a connection whose reply does not say close (reference: node 20, strong-soap).
+        // What was not read of a body cannot be told from a next request, and Node's agent keeps a connection whose
+        // reply does not say close (node 20, strong-soap).
+        if asked_to_close || unread {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

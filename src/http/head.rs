@@ -58,8 +58,18 @@ pub(crate) fn acceptable<B>(request: &Request<B>, media: &MediaType) -> Result<(
     if !media.taken || !headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
         return Err(CallError::MediaType);
     }
-    let framed = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
-    if framed { Ok(()) } else { Err(CallError::LengthRequired) }
+    // hyper takes every list that ends in "chunked" for chunks (RFC 9112, section 6.1 asks for 501).
+    let chunked = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) if !headers.contains_key(header::CONTENT_LENGTH) => return Err(CallError::LengthRequired),
+        (Some(only), None) if !chunked(only) => return Err(CallError::Coding),
+        (Some(_), Some(_)) => return Err(CallError::Coding),
+        (None, _) | (Some(_), None) => {}
+    }
+    // RFC 9110, section 10.1.1.
+    let can_be_met = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue");
+    if headers.get_all(header::EXPECT).iter().all(can_be_met) { Ok(()) } else { Err(CallError::Expectation) }
 }
 
 /// HTTP/1.1 requires exactly one Host field, and one that can be one (RFC 9112, section 3.2); hyper leaves that to us.
@@ -75,19 +85,15 @@ pub(crate) fn host_is_broken<B>(request: &Request<B>) -> bool {
 /// A name, an IPv4 address or an IPv6 address in brackets, perhaps a port; also nothing (RFC 9110, section 7.2).
 fn is_host(value: &[u8]) -> bool {
     let Ok(value) = std::str::from_utf8(value) else { return false };
-    let (host, port) = match value.strip_prefix('[') {
-        Some(rest) => {
-            let Some((address, rest)) = rest.split_once(']') else { return false };
-            let sound = !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b":.v".contains(&b));
-            (sound, rest.strip_prefix(':').or(rest.is_empty().then_some("")))
-        }
-        None => {
-            let (name, port) = value.split_once(':').unwrap_or((value, ""));
-            let sound = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b));
-            (sound, Some(port))
-        }
+    let (sound, port) = if let Some(rest) = value.strip_prefix('[') {
+        let Some((address, rest)) = rest.split_once(']') else { return false };
+        let sound = !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b));
+        (sound, rest.strip_prefix(':').or(rest.is_empty().then_some("")))
+    } else {
+        let (name, port) = value.split_once(':').unwrap_or((value, ""));
+        (name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b)), Some(port))
     };
-    host && port.is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
+    sound && port.is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 pub(crate) fn asks_for_wsdl(query: &str) -> bool {

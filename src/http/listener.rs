@@ -106,6 +106,7 @@ async fn connection<H: Handler>(
     });
     let serving = http1::Builder::new()
         .max_buf_size(limits.head_bytes)
+        .max_header_size(limits.head_bytes)
         .max_headers(limits.header_fields)
         .serve_connection(TokioIo::new(Paced::new(stream, &pace)), service);
     let mut serving = std::pin::pin!(serving);
