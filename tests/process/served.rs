@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_soapgate");
 /// How long anything may take before a test gives it up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const INTEGRATION: &str = "AlmaSDK-test-institutionCode-01TEST_INST";
 const SECRET: &str = "integration-test-1";
 const PASSWORD: &str = "right password 1";
