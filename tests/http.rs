@@ -8,8 +8,16 @@
 
 #[path = "http/connections.rs"]
 mod connections;
+#[path = "http/equality.rs"]
+mod equality;
+#[path = "http/flags.rs"]
+mod flags;
 #[path = "http/limits.rs"]
 mod limits;
+#[path = "http/outages.rs"]
+mod outages;
+#[path = "http/remembered.rs"]
+mod remembered;
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
 
