@@ -15,17 +15,23 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
 
 use crate::http::pace::{Pace, Paced};
 use crate::http::settings::{HttpLimits, SharedLimits};
 
 /// Connections that the kernel may hold before they are accepted.
 const BACKLOG: i32 = 1_024;
+
+/// How long a connection that is over is read from, so that its last reply arrives.
+const LINGER: Duration = Duration::from_secs(5);
+const SCRAP_BYTES: usize = 16 * 1024;
 
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {
@@ -85,7 +91,7 @@ pub async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>, limits: S
 }
 
 async fn connection<H: Handler>(
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     handler: &H,
     limits: &HttpLimits,
@@ -94,6 +100,27 @@ async fn connection<H: Handler>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "connection.nodelay");
     }
+    match requests(&mut stream, peer, handler, limits, stop).await {
+        Ended::Answered => Box::pin(linger(stream)).await,
+        Ended::Overdue => {}
+    }
+}
+
+/// How the requests of a connection came to their end.
+enum Ended {
+    /// With a reply, or because the client left.
+    Answered,
+    /// The client took too long.
+    Overdue,
+}
+
+async fn requests<H: Handler>(
+    stream: &mut TcpStream,
+    peer: SocketAddr,
+    handler: &H,
+    limits: &HttpLimits,
+    stop: &CancellationToken,
+) -> Ended {
     let pace = Pace::new(limits);
     // Boxed at once: hyper moves a service's future several times.
     let service = service_fn(|request| {
@@ -105,6 +132,8 @@ async fn connection<H: Handler>(
         })
     });
     let serving = http1::Builder::new()
+        // Some clients say that they send no more, and then wait for their reply.
+        .half_close(true)
         .max_buf_size(limits.head_bytes)
         .max_header_size(limits.head_bytes)
         .max_headers(limits.header_fields)
@@ -120,11 +149,11 @@ async fn connection<H: Handler>(
                 if let Err(error) = ended {
                     tracing::debug!(error = %error, "connection.ended");
                 }
-                return;
+                return Ended::Answered;
             }
             () = look.as_mut() => match pace.next_look() {
                 Some(next) => look.as_mut().reset(next),
-                None => return,
+                None => return Ended::Overdue,
             },
             () = stopped.as_mut(), if !stopping => {
                 stopping = true;
@@ -132,4 +161,17 @@ async fn connection<H: Handler>(
             }
         }
     }
+}
+
+/// Reads what is still on its way and throws it away: closing with something unread resets the connection, and a reset
+/// takes the reply from a client that sends everything before it reads, as most toolkits do.
+async fn linger(mut stream: TcpStream) {
+    let reading = async {
+        let mut scrap = Zeroizing::new(vec![0; SCRAP_BYTES]);
+        stream.shutdown().await?;
+        while stream.read(&mut scrap).await? > 0 {}
+        Ok::<_, io::Error>(())
+    };
+    // Whether the client closed, was reset or went on sending: nothing is owed to it any more.
+    let _ = tokio::time::timeout(LINGER, reading).await;
 }

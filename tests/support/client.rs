@@ -78,6 +78,22 @@ impl Connection {
         }
     }
 
+    /// The head of the next interim or final reply, without its empty line.
+    pub(crate) async fn interim(&mut self) -> String {
+        self.head().await.expect("a reply")
+    }
+
+    /// Whether something to read comes within this time: bytes, or the end.
+    pub(crate) async fn readable_within(&mut self, time: Duration) -> bool {
+        !self.ahead.is_empty() || timeout(time, self.stream.readable()).await.is_ok()
+    }
+
+    /// Whether the connection ends within this time.
+    pub(crate) async fn ended_within(&mut self, time: Duration) -> bool {
+        let read = timeout(time, self.stream.read_buf(&mut self.ahead)).await;
+        read.is_ok_and(|read| read.unwrap_or(0) == 0)
+    }
+
     /// Everything until the server closes the connection, whichever way it does.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         while self.more().await {}

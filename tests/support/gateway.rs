@@ -82,14 +82,24 @@ impl TestGateway {
         Self::start_with(config, &[Population::demo()]).await
     }
 
-    /// A server with this configuration and these integrations and accounts. Listeners get free ports, argon2 its
-    /// cheapest parameters.
+    /// The same, with settings that no file may have: limits far below a second, so that tests see them at work.
+    pub(crate) async fn start_tuned(config: &str, tune: impl FnOnce(&mut Settings)) -> Self {
+        Self::begin(config, &[Population::demo()], tune).await
+    }
+
+    /// A server with this configuration and these integrations and accounts.
     pub(crate) async fn start_with(config: &str, populations: &[Population]) -> Self {
+        Self::begin(config, populations, |_| {}).await
+    }
+
+    /// argon2 gets its cheapest parameters.
+    async fn begin(config: &str, populations: &[Population], tune: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("config.toml");
         std::fs::write(&file, config).expect("a file");
         let mut settings = config::load(&file, []).unwrap_or_else(|problems| panic!("{problems}"));
         settings.hashing = HashingSettings { memory_kib: 64, iterations: 1, ..settings.hashing };
+        tune(&mut settings);
         let database = open_database(&settings).await.expect("a database");
         for population in populations {
             fill(&database, &settings, population).await;
@@ -107,8 +117,10 @@ impl TestGateway {
         Operator { database, pool }
     }
 
-    pub(crate) fn config_file(&self) -> PathBuf {
-        self.folder.path().join("config.toml")
+    /// Writes another configuration and has the server apply it.
+    pub(crate) fn reload(&mut self, config: &str) {
+        std::fs::write(self.folder.path().join("config.toml"), config).expect("a file");
+        self.server.reload();
     }
 
     /// Every file of the database, with the one that holds what was written last.

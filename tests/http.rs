@@ -1,0 +1,61 @@
+//! The running server under clients that are slow, hostile, many or gone, while it is reloaded and while it stops; and
+//! the invariants that only the whole server can keep.
+//!
+//! Limits are set far below their defaults, and tests wait for what can be seen from outside: a closed connection, a
+//! reply, a metric.
+
+#![expect(clippy::expect_used, reason = "a test that cannot do its own part has failed")]
+
+#[path = "http/connections.rs"]
+mod connections;
+#[path = "http/equality.rs"]
+mod equality;
+#[path = "http/flags.rs"]
+mod flags;
+#[path = "http/limits.rs"]
+mod limits;
+#[path = "http/outages.rs"]
+mod outages;
+#[path = "http/remembered.rs"]
+mod remembered;
+#[expect(dead_code, reason = "other test programs use more of it")]
+mod support;
+
+use std::time::Duration;
+
+/// The demo's institution with a route of each contract.
+const CONFIG: &str = r#"
+[server]
+listen = "127.0.0.1:0"
+[console]
+listen = "127.0.0.1:0"
+[management]
+listen = "127.0.0.1:0"
+
+[[identity]]
+name = "accounts"
+kind = "embedded"
+
+[[institution]]
+code = "01DEMO_INST"
+identity = "accounts"
+
+[[route]]
+contract = "alma"
+
+[[route]]
+contract = "authenticate"
+institution = "01DEMO_INST"
+integration = "none"
+account = ["token", "body", "basic"]
+"#;
+
+/// Asks again and again until the answer is yes, which must be before a test gives up.
+async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !ask().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("not seen: {what}"));
+}

@@ -1,0 +1,104 @@
+//! Which sign-ins leave a flag, and which never do.
+
+use crate::support::client::exchange;
+use crate::support::gateway::{Operator, TestGateway};
+use crate::support::messages::{Post, alma, alma_envelope, authenticate_envelope, basic};
+use crate::{CONFIG, until};
+
+const ALMA: &str = "/almaws/repository/UserAuthenticationWebServices";
+const DEMO: &str = "AlmaSDK-demo-institutionCode-01DEMO_INST";
+
+fn config() -> String {
+    // Nobody waits here for wrong secrets, and one account belongs to monitoring.
+    let probe = "identity = \"accounts\"\nprobe_accounts = [\"locked\"]";
+    format!("{}[slow_down]\nstep = \"0s\"\n", CONFIG.replacen("identity = \"accounts\"", probe, 1))
+}
+
+async fn call(gateway: &TestGateway, post: Post) {
+    exchange(gateway.soap, &post.bytes()).await;
+}
+
+/// The flags by account, each with its reasons and the integrations that called, once the fence is among them: flags
+/// are written in the order of their calls.
+async fn flags_up_to(operator: &Operator, fence: &str) -> Vec<String> {
+    let mut seen = Vec::new();
+    until("the last flag", async || {
+        let flags = operator.flags().list().await.expect("flags");
+        seen = flags
+            .iter()
+            .map(|flag| format!("{} {} {}", flag.account, flag.reasons.join(","), flag.integrations.join(",")))
+            .collect();
+        seen.sort();
+        flags.iter().any(|flag| flag.account == fence)
+    })
+    .await;
+    seen
+}
+
+#[tokio::test]
+async fn sign_ins_that_need_somebody_to_act_leave_a_flag() {
+    let gateway = TestGateway::start(&CONFIG.replace("[console]", "[slow_down]\nstep = \"0s\"\n[console]")).await;
+    call(&gateway, alma("mustchange", "temporary-pass-1")).await;
+    call(&gateway, alma("expired", "expired-pass-1")).await;
+    call(&gateway, alma("LOCKED", "locked-pass-1")).await;
+    call(&gateway, Post::new(ALMA, "").with("Authorization", &basic(DEMO, "wrong"))).await;
+    call(&gateway, Post::new("/soap/authenticate", authenticate_envelope("legacy", "anything"))).await;
+    let operator = gateway.beside().await;
+    let expected = [
+        format!("demo integration-refused {DEMO}"),
+        format!("expired expired {DEMO}"),
+        "legacy no-password ".to_owned(),
+        format!("locked locked {DEMO}"),
+        format!("mustchange must-change {DEMO}"),
+    ];
+    assert_eq!(flags_up_to(&operator, "legacy").await, expected);
+}
+
+#[tokio::test]
+async fn what_anybody_can_cause_leaves_none() {
+    let gateway = TestGateway::start(&config()).await;
+    for (user, password) in [
+        ("reader", "wrong"),
+        ("nobody", "wrong"),
+        ("disabled", "disabled-pass-1"),
+        ("disabled", "wrong"),
+        ("mustchange", "wrong"),
+        ("expired", "wrong"),
+        ("reader", "correct horse battery"),
+        ("reader", ""),
+        // Monitoring's own account.
+        ("locked", "locked-pass-1"),
+        ("locked", "wrong"),
+    ] {
+        call(&gateway, alma(user, password)).await;
+        call(&gateway, Post::new("/soap/authenticate", authenticate_envelope(user, password))).await;
+    }
+    for invented in ["AlmaSDK-invented-institutionCode-01DEMO_INST", "AlmaSDK-demo-institutionCode-09NOWHERE", "demo"] {
+        let body = alma_envelope("mustchange", "temporary-pass-1");
+        call(&gateway, Post::new(ALMA, body).with("Authorization", &basic(invented, "wrong"))).await;
+    }
+    call(&gateway, alma("legacy", "anything")).await;
+    let operator = gateway.beside().await;
+    assert_eq!(flags_up_to(&operator, "legacy").await, [format!("legacy no-password {DEMO}")]);
+    assert_eq!(gateway.metric("soapgate_unknown_integrations_total", "").await, 3, "invented names move a metric");
+}
+
+#[tokio::test]
+async fn an_integration_that_a_service_accepted_before_can_be_flagged() {
+    let config = CONFIG.replace("\"alma\"", "\"alma\"\nintegration_check = \"identity\"");
+    let gateway = TestGateway::start(&format!("{config}[slow_down]\nstep = \"0s\"\n")).await;
+    let by = |user: &str, password: &str| {
+        let name = format!("AlmaSDK-{user}-institutionCode-01DEMO_INST");
+        let body = alma_envelope("reader", "correct horse battery");
+        Post::new(ALMA, body).with("Authorization", &basic(&name, password))
+    };
+    call(&gateway, by("reader", "wrong")).await;
+    call(&gateway, by("reader", "correct horse battery")).await;
+    call(&gateway, by("zoë", "wrong")).await;
+    call(&gateway, by("reader", "wrong")).await;
+    let operator = gateway.beside().await;
+    let expected = ["reader integration-refused AlmaSDK-reader-institutionCode-01DEMO_INST"];
+    assert_eq!(flags_up_to(&operator, "reader").await, expected);
+    let flags = operator.flags().list().await.expect("flags");
+    assert_eq!(flags[0].count, 1, "only the refusal after it was accepted");
+}
