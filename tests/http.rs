@@ -16,8 +16,12 @@ mod flags;
 mod limits;
 #[path = "http/outages.rs"]
 mod outages;
+#[path = "http/reload.rs"]
+mod reload;
 #[path = "http/remembered.rs"]
 mod remembered;
+#[path = "http/stop.rs"]
+mod stop;
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
 

@@ -137,6 +137,8 @@ fn greet(server: &Server) -> anyhow::Result<()> {
         "<n:authenticateUser xmlns:n=\"urn:soapgate:authenticate:1\"><n:userName>legacy</n:userName><n:password>anything</n:password><n:institution>01DEMO_INST</n:institution></n:authenticateUser>",
     );
     let config = server.config_file().display();
+    // As it was called, so that it can be pasted.
+    let program = std::env::args().next().unwrap_or_else(|| "soapgate".to_owned());
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -155,7 +157,7 @@ Sign in to the gateway's own contract, with an account that has no password (fal
     http://{soap}/soap/authenticate
 
 See who must be looked after:
-  soapgate flags list --config {config}
+  {program} flags list --config {config}
 
 The WSDL documents: http://{soap}/almaws/repository/UserAuthenticationWebServices?wsdl and
 http://{soap}/soap/authenticate?wsdl. Health and metrics: http://{management}/readyz and http://{management}/metrics.

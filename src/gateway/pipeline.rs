@@ -98,8 +98,8 @@ impl Gateway {
             Ok(Request::Refused(rejection, source)) => Outcome::Refused(rejection, source),
             Ok(Request::NoCredential) => without_credential(call),
             Ok(Request::SignIn(request)) => {
-                conclusion.account = Some(request.credentials.account().clone());
-                self.sign_in(table, call, *request, conclusion.integration.as_ref(), freshness.now).await
+                let account = conclusion.account.insert(request.credentials.account().clone());
+                self.sign_in(table, call, *request, account, conclusion.integration.as_ref(), freshness.now).await
             }
         };
         conclusion
@@ -125,7 +125,7 @@ impl Gateway {
         let Some(credentials) = Credentials::new(name.account().clone(), basic.password) else {
             return Caller::Unknown;
         };
-        let asked = match route.settings.integration_check {
+        let asked = || match route.settings.integration_check {
             IntegrationCheck::Identity => Asked::Service(Arc::clone(&institution.identity)),
             IntegrationCheck::Registry => Asked::Registry(Arc::clone(&self.registry), name.clone()),
         };
@@ -135,10 +135,9 @@ impl Gateway {
             sign_in: SignIn::KnownIntegration,
             must_change: MustChangeRule::Accept,
         };
-        let started = Instant::now();
         let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
-        if verified.fresh {
-            route.metrics.integration_seconds.observe(started.elapsed().as_secs_f64());
+        if let Some(took) = verified.asked_for {
+            route.metrics.integration_seconds.observe(took.as_secs_f64());
             self.integration_answered(table, call, &name, verified.verdict).await;
         }
         match verified.verdict {
@@ -185,11 +184,11 @@ impl Gateway {
         table: &RouteTable,
         call: &Call,
         request: SignInRequest,
+        account: &AccountId,
         integration: Option<&IntegrationName>,
         now: Timestamp,
     ) -> Outcome {
         let SignInRequest { credentials, source, nonce } = request;
-        let account = credentials.account().clone();
         let Some(institution) = table.institutions.get(account.institution()) else {
             return Outcome::Refused(Rejection::UnknownAccount, source);
         };
@@ -200,13 +199,12 @@ impl Gateway {
             sign_in: SignIn::Account,
             must_change: route.settings.must_change,
         };
-        let asked = Asked::Service(Arc::clone(&institution.identity));
-        let started = Instant::now();
+        let asked = || Asked::Service(Arc::clone(&institution.identity));
         let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
-        if verified.fresh {
-            route.metrics.account_seconds.observe(started.elapsed().as_secs_f64());
+        if let Some(took) = verified.asked_for {
+            route.metrics.account_seconds.observe(took.as_secs_f64());
             if let Some(reason) = review(SignIn::Account, verified.verdict) {
-                self.flag(table, &account, reason, integration);
+                self.flag(table, account, reason, integration);
             }
         }
         match verified.verdict {
@@ -219,7 +217,7 @@ impl Gateway {
         }
         // After the password, so that bad guesses cannot fill the memory; also when the yes was remembered.
         let sight = nonce.map_or(Sight::First, |claim| {
-            self.nonces.see(self.nonce_digest(&route.fingerprint, &account, &claim.nonce), claim.until, now)
+            self.nonces.see(self.nonce_digest(&route.fingerprint, account, &claim.nonce), claim.until, now)
         });
         match sight {
             Sight::First => Outcome::Accepted,

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use moka::future::Cache;
 use tokio::time::Instant;
@@ -44,8 +45,8 @@ struct Passing(Result<Answer, NoAnswer>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) verdict: Verdict,
-    /// Whether an identity service was asked for it just now.
-    pub(crate) fresh: bool,
+    /// How long the answer took, where somebody was asked just now.
+    pub(crate) asked_for: Option<Duration>,
 }
 
 /// The verdict cache and the asks in flight.
@@ -69,12 +70,12 @@ impl Verifier {
         Self { key, remembered, changes: AtomicU64::new(0), asks, metrics }
     }
 
-    /// Asks `service` about `credentials`, unless a yes is remembered. Waits until `deadline` at most; giving up ends
+    /// Asks about `credentials` whom `asked` gives, unless a yes is remembered. Waits until `deadline` at most; giving up ends
     /// nothing, the question goes on for those who asked the same.
     pub(crate) async fn verify(
         self: &Arc<Self>,
         scope: &Scope<'_>,
-        asked: Asked,
+        asked: impl FnOnce() -> Asked,
         credentials: Credentials,
         source: IpAddr,
         deadline: Instant,
@@ -83,9 +84,10 @@ impl Verifier {
         let must_change = scope.must_change;
         if let Some(yes) = self.remembered.get(&digest).await {
             self.metrics.cache_hits.inc();
-            return Verified { verdict: Verdict::Accept { must_change: yes.must_change }, fresh: false };
+            return Verified { verdict: Verdict::Accept { must_change: yes.must_change }, asked_for: None };
         }
-        let verifier = Arc::clone(self);
+        let started = Instant::now();
+        let (verifier, asked) = (Arc::clone(self), asked());
         let ask = self
             .asks
             .spawn(async move { verifier.ask(digest, must_change, asked, credentials, source, deadline).await });
@@ -97,7 +99,7 @@ impl Verifier {
             }
             Err(_) => Err(NoAnswer::TimedOut),
         };
-        Verified { verdict: Verdict::from(said), fresh: true }
+        Verified { verdict: Verdict::from(said), asked_for: Some(started.elapsed()) }
     }
 
     /// Forgets every yes.

@@ -105,7 +105,7 @@ impl SoapEndpoint {
     ) -> (Response<Full<Bytes>>, bool) {
         let limits = self.limits.load_full();
         let version = call.media_version;
-        call.body = body::read(incoming, limits.body_bytes, limits.body_time).await;
+        call.body = body::read(incoming, limits.body_bytes, call.received + limits.body_time).await;
         let unread = !matches!(call.body, Body::Whole(_));
         call.received = Instant::now();
         call.deadline = call.received + limits.call_time;

@@ -18,6 +18,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
@@ -120,7 +121,7 @@ async fn requests<H: Handler>(
     limits: &HttpLimits,
     stop: &CancellationToken,
 ) -> Ended {
-    let pace = Pace::new(limits.idle_time, limits.head_time);
+    let pace = Pace::new(limits);
     // Boxed at once: hyper moves a service's future several times.
     let service = service_fn(|request| {
         Box::pin(async {
@@ -138,7 +139,7 @@ async fn requests<H: Handler>(
         .max_headers(limits.header_fields)
         .serve_connection(TokioIo::new(Paced::new(stream, &pace)), service);
     let mut serving = std::pin::pin!(serving);
-    let mut look = std::pin::pin!(tokio::time::sleep(limits.head_time));
+    let mut look = std::pin::pin!(tokio::time::sleep_until(pace.next_look().unwrap_or_else(Instant::now)));
     let mut stopped = std::pin::pin!(stop.cancelled());
     let mut stopping = false;
     loop {

@@ -1,7 +1,8 @@
 //! The pace of one connection: how long it may stand idle, and how long a request's head may take.
 //!
 //! hyper's own head time-out is also its idle time-out, and re-arms a timer for every request. Here a request costs
-//! two stores; the timer is looked at only when it fires.
+//! two stores: one timer a connection fires now and then and compares. Whenever it does, the connection is polled, and
+//! with it a body that is being read, which watches its own deadline.
 
 use std::io;
 use std::pin::Pin;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+
+use crate::http::settings::HttpLimits;
 
 /// No deadline: a call is being answered under limits of its own.
 const IN_CALL: u64 = u64::MAX;
@@ -24,13 +27,20 @@ pub(crate) struct Pace {
     deadline: AtomicU64,
     idle_ms: u64,
     head_ms: u64,
+    tick_ms: u64,
 }
+
+/// How far apart looks are: a fraction of the shortest limit, so that none is overrun by much.
+const TICKS_PER_LIMIT: u64 = 8;
+const TICK_MS_MAX: u64 = 1_000;
 
 impl Pace {
     /// The pace of a connection that was just accepted: its first head is awaited at once.
-    pub(crate) fn new(idle: Duration, head: Duration) -> Self {
-        let head_ms = millis(head);
-        Self { start: Instant::now(), deadline: AtomicU64::new(head_ms), idle_ms: millis(idle), head_ms }
+    pub(crate) fn new(limits: &HttpLimits) -> Self {
+        let (idle_ms, head_ms) = (millis(limits.idle_time), millis(limits.head_time));
+        let shortest = idle_ms.min(head_ms).min(millis(limits.body_time));
+        let tick_ms = (shortest / TICKS_PER_LIMIT).clamp(1, TICK_MS_MAX);
+        Self { start: Instant::now(), deadline: AtomicU64::new(head_ms), idle_ms, head_ms, tick_ms }
     }
 
     /// A head is complete.
@@ -48,10 +58,10 @@ impl Pace {
     pub(crate) fn next_look(&self) -> Option<Instant> {
         let now = self.elapsed();
         let due = match self.deadline.load(Ordering::Relaxed) {
-            IN_CALL => now.saturating_add(self.head_ms.min(self.idle_ms).max(1)),
+            IN_CALL => u64::MAX,
             deadline => deadline & !IDLE,
         };
-        (due > now).then(|| self.start + Duration::from_millis(due))
+        (due > now).then(|| self.start + Duration::from_millis(due.min(now.saturating_add(self.tick_ms))))
     }
 
     fn bytes_arrived(&self) {
@@ -124,9 +134,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<'_, S> {
 mod tests {
     use super::*;
 
+    fn pace() -> Pace {
+        let limits = HttpLimits::default();
+        assert_eq!((limits.idle_time, limits.head_time), (Duration::from_mins(1), Duration::from_secs(10)));
+        Pace::new(&limits)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_head_has_its_own_time_once_its_first_byte_is_there() {
-        let pace = Pace::new(Duration::from_mins(1), Duration::from_secs(10));
+        let pace = pace();
         pace.call_begins();
         pace.call_ended();
         tokio::time::advance(Duration::from_secs(59)).await;
@@ -141,7 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_has_no_deadline_of_the_connection() {
-        let pace = Pace::new(Duration::from_mins(1), Duration::from_secs(10));
+        let pace = pace();
         pace.call_begins();
         tokio::time::advance(Duration::from_hours(1)).await;
         assert!(pace.next_look().is_some());

@@ -1,20 +1,17 @@
 //! The log: JSON lines on standard error, written by a thread of their own.
 
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::telemetry::log_writer::{LineQueue, LineWriter};
 use crate::telemetry::settings::LogSettings;
 
 /// yaserde logs every XML event it reads, and sqlx every statement's values at trace: neither may ever be switched on.
 const NEVER: [&str; 3] = ["yaserde=off", "yaserde_derive=off", "sqlx=warn"];
 
-/// Lines that may wait for the writer; beyond that lines are dropped rather than calls delayed.
-const WAITING_LINES_MAX: usize = 64 * 1024;
-
 /// Keeps the log's thread alive; what is waiting is written when it is dropped.
-pub struct LogGuard(#[expect(dead_code, reason = "held for its drop")] WorkerGuard);
+pub struct LogGuard(#[expect(dead_code, reason = "held for its drop")] LineWriter);
 
 /// Starts the log of this process.
 ///
@@ -26,14 +23,13 @@ pub fn start_log(settings: &LogSettings) -> anyhow::Result<LogGuard> {
     for directive in NEVER {
         filter = filter.add_directive(directive.parse()?);
     }
-    let (writer, guard) =
-        NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES_MAX).finish(std::io::stderr());
+    let (queue, writer) = LineQueue::start(std::io::stderr())?;
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_writer(writer);
+        .with_writer(queue);
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
-    Ok(LogGuard(guard))
+    Ok(LogGuard(writer))
 }

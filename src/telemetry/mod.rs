@@ -2,6 +2,7 @@
 
 mod account_tag;
 mod log;
+mod log_writer;
 mod metrics;
 mod settings;
 

@@ -43,8 +43,23 @@ class Step:
 # Toolkits run against the dev binary, that `cargo test` has built already: its dependencies are optimised there.
 STEPS = (
     Step("cargo tests", Tier.QUICK, ("cargo", "test", "--locked", "--no-fail-fast"), counts.cargo, 45),
+    Step(
+        "a hundred kills",
+        Tier.FULL,
+        ("env", "SOAPGATE_KILLS=100", "cargo", "test", "--locked", "--test", "process", "sigkill"),
+        counts.cargo,
+        30,
+    ),
     Step("the runner itself", Tier.DEFAULT, (sys.executable, "tests/lib/selftest.py"), counts.closing_line, 2),
     Step("toolkits", Tier.DEFAULT, (sys.executable, "tests/toolkits/run.py"), counts.closing_line, 30),
+    Step("expat's verdicts", Tier.DEFAULT, (sys.executable, "tests/xml_oracle.py"), counts.closing_line, 5),
+    Step(
+        "expat on mutations",
+        Tier.DEFAULT,
+        (sys.executable, "tests/xml_oracle.py", "--compare", "--cases", "20000"),
+        counts.closing_line,
+        15,
+    ),
     Step(
         "benchmark of a cached sign-in",
         Tier.DEFAULT,

@@ -1,0 +1,180 @@
+//! A server process with a folder of its own, and calls to it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_soapgate");
+/// How long anything may take before a test gives it up.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+const INTEGRATION: &str = "AlmaSDK-test-institutionCode-01TEST_INST";
+const SECRET: &str = "integration-test-1";
+const PASSWORD: &str = "right password 1";
+
+/// A folder with a configuration, an integration, the account `reader` and two hundred accounts without a password.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// `server` is the configuration's `server` line; empty for a free port.
+    pub(crate) fn new(server: &str) -> Self {
+        let folder = Self(tempfile::tempdir().expect("a folder"));
+        let server = if server.is_empty() { "server = { listen = \"127.0.0.1:0\" }\n" } else { server };
+        folder.write(&format!(
+            "{server}management = {{ listen = \"127.0.0.1:0\" }}\n\
+             [[identity]]\nname = \"accounts\"\nkind = \"embedded\"\n\
+             [[institution]]\ncode = \"01TEST_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n"
+        ));
+        folder.command(&["integrations", "add", INTEGRATION], SECRET);
+        folder.command(&["accounts", "add", "reader"], PASSWORD);
+        std::thread::scope(|threads| {
+            for part in 0..4 {
+                let folder = &folder;
+                threads.spawn(move || {
+                    for number in part * 50..(part + 1) * 50 {
+                        folder.command(&["accounts", "add", &format!("legacy-{number}"), "--no-password"], "");
+                    }
+                });
+            }
+        });
+        folder
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.0.path().join("config.toml")
+    }
+
+    pub(crate) fn write(&self, config: &str) {
+        std::fs::write(self.config(), config).expect("a file");
+    }
+
+    fn command(&self, arguments: &[&str], input: &str) {
+        let mut child = Command::new(BINARY)
+            .args(arguments)
+            .arg("--config")
+            .arg(self.config())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        writeln!(child.stdin.take().expect("a pipe"), "{input}").expect("it reads");
+        assert!(child.wait().expect("it ends").success(), "{arguments:?}");
+    }
+}
+
+/// A running server. It is killed when a test leaves it behind.
+pub(crate) struct Served {
+    child: Child,
+    log: Receiver<String>,
+    /// `host:port` of the SOAP listener.
+    pub(crate) soap: String,
+    management: String,
+}
+
+impl Served {
+    pub(crate) fn start(folder: &Folder) -> Self {
+        let mut child = Command::new(BINARY)
+            .args(["serve", "--config"])
+            .arg(folder.config())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let (sender, log) = channel();
+        let errors = BufReader::new(child.stderr.take().expect("a pipe"));
+        std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a ready line");
+        let ready: Value = serde_json::from_str(&line).expect("JSON");
+        let address =
+            |key: &str| ready[key].as_str().and_then(|url| url.strip_prefix("http://")).expect("an address").to_owned();
+        Self { soap: address("soap"), management: address("management"), child, log }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("it is gone");
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("it ends").code()
+    }
+
+    pub(crate) fn log_line(&self) -> Value {
+        let line = self.log.recv_timeout(PATIENCE).expect("a line");
+        serde_json::from_str(&line).expect("every line is JSON")
+    }
+
+    /// The next line with this message.
+    pub(crate) fn log_line_of(&self, message: &str) -> Value {
+        loop {
+            let line = self.log_line();
+            if line["message"] == message {
+                return line;
+            }
+        }
+    }
+
+    /// What it still wrote before it ended; a line that a kill cut in two is no line.
+    pub(crate) fn rest_of_log(&self) -> Vec<Value> {
+        self.log.iter().filter_map(|line| serde_json::from_str(&line).ok()).collect()
+    }
+
+    /// Status and body of a page of the management listener.
+    pub(crate) fn management(&self, path: &str) -> (u16, String) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        let reply = exchange(&self.management, &request).expect("the management listener answers");
+        let status = reply.get(9..12).and_then(|digits| digits.parse().ok()).expect("a status");
+        (status, reply.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Most tests have seen it end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Signs `user` in with the password of `reader`; the reply, or `None` when the server is not there.
+pub(crate) fn sign_in(address: &str, user: &str) -> Option<String> {
+    let body = format!(
+        "<S:Envelope xmlns:S=\"http://schemas.xmlsoap.org/soap/envelope/\"><S:Body><a:authenticateUser \
+         xmlns:a=\"http://alma.exlibris.com/\"><arg0>{user}</arg0><arg1>{PASSWORD}</arg1></a:authenticateUser>\
+         </S:Body></S:Envelope>"
+    );
+    let request = format!(
+        "POST /almaws/repository/UserAuthenticationWebServices HTTP/1.1\r\nHost: test\r\nContent-Type: text/xml\r\n\
+         Connection: close\r\nAuthorization: Basic {}\r\nContent-Length: {}\r\n\r\n{body}",
+        STANDARD.encode(format!("{INTEGRATION}:{SECRET}")),
+        body.len()
+    );
+    exchange(address, &request)
+}
+
+fn exchange(address: &str, request: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).ok()?;
+    (!reply.is_empty()).then_some(reply)
+}
