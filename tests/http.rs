@@ -20,6 +20,8 @@ mod outages;
 mod reload;
 #[path = "http/remembered.rs"]
 mod remembered;
+#[path = "http/secrets.rs"]
+mod secrets;
 #[path = "http/stop.rs"]
 mod stop;
 #[expect(dead_code, reason = "other test programs use more of it")]
