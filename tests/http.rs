@@ -12,6 +12,8 @@ mod connections;
 mod equality;
 #[path = "http/flags.rs"]
 mod flags;
+#[path = "http/hostile.rs"]
+mod hostile;
 #[path = "http/limits.rs"]
 mod limits;
 #[path = "http/outages.rs"]
@@ -24,7 +26,6 @@ mod remembered;
 mod secrets;
 #[path = "http/stop.rs"]
 mod stop;
-#[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
 
 use std::time::Duration;

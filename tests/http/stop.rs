@@ -59,7 +59,9 @@ async fn readiness_falls_then_listeners_close_and_calls_in_flight_end() {
     in_flight.send(&body()).await;
     let reply = in_flight.reply().await.expect("a reply");
     assert_eq!((reply.status(), reply.header("connection")), (200, Some("close")));
+    let answered = Instant::now();
     stopping.await.expect("no panic").expect("an orderly end");
+    assert!(answered.elapsed() < Duration::from_secs(4), "nobody waits for what clients keep open");
     assert!(TcpStream::connect(management).await.is_err(), "health is gone last");
 }
 
