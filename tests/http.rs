@@ -12,13 +12,20 @@ mod connections;
 mod equality;
 #[path = "http/flags.rs"]
 mod flags;
+#[path = "http/hostile.rs"]
+mod hostile;
 #[path = "http/limits.rs"]
 mod limits;
 #[path = "http/outages.rs"]
 mod outages;
+#[path = "http/reload.rs"]
+mod reload;
 #[path = "http/remembered.rs"]
 mod remembered;
-#[expect(dead_code, reason = "other test programs use more of it")]
+#[path = "http/secrets.rs"]
+mod secrets;
+#[path = "http/stop.rs"]
+mod stop;
 mod support;
 
 use std::time::Duration;

@@ -34,7 +34,9 @@ impl Freshness {
     pub(crate) fn token(&self, token: &UsernameToken<'_>) -> Result<Option<NonceClaim>, ContractError> {
         let created = token.created.map(|text| self.created(text)).transpose()?;
         let until = created.unwrap_or(self.now).after(self.age).after(self.skew);
-        Ok(token.nonce.map(|nonce| NonceClaim { nonce: nonce.trim().to_owned(), until }))
+        // An empty one tells no token from another.
+        let nonce = token.nonce.map(str::trim).filter(|nonce| !nonce.is_empty());
+        Ok(nonce.map(|nonce| NonceClaim { nonce: nonce.to_owned(), until }))
     }
 
     /// Checks a timestamp.

@@ -40,6 +40,7 @@ pub(crate) struct Replies {
     refused: Fixed,
     refusal: Option<RefusalForm>,
     contract: ContractKind,
+    sources: Vec<AccountSource>,
     outage: OutageRule,
     status: FaultStatus,
 }
@@ -64,6 +65,7 @@ impl Replies {
             refused,
             refusal: settings.refusal,
             contract: settings.contract,
+            sources: settings.account.clone(),
             outage: settings.outage,
             status: settings.fault_status,
         }
@@ -97,6 +99,9 @@ impl Replies {
 
     /// The ordinary refusal: the same for every reason.
     fn refuse(&self, version: Version, source: AccountSource, incident: IncidentId) -> Reply {
+        // Before a message is read nobody knows where its credentials stand: then in the form of what the route takes.
+        let taken = self.sources.contains(&source).then_some(source);
+        let source = taken.or(self.sources.first().copied()).unwrap_or(source);
         let form = match (self.contract, self.refusal, source) {
             (ContractKind::Alma, _, _) => RefusalForm::ErrorsExist,
             (ContractKind::Authenticate, Some(form), _) => form,

@@ -5,11 +5,13 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -101,15 +103,17 @@ async fn connection<H: Handler>(
         tracing::debug!(error = %error, "connection.nodelay");
     }
     match requests(&mut stream, peer, handler, limits, stop).await {
-        Ended::Answered => Box::pin(linger(stream)).await,
-        Ended::Overdue => {}
+        Ended::Early => Box::pin(linger(stream)).await,
+        Ended::Idle | Ended::Overdue => {}
     }
 }
 
 /// How the requests of a connection came to their end.
 enum Ended {
-    /// With a reply, or because the client left.
-    Answered,
+    /// By our own word, while the client may still be sending.
+    Early,
+    /// Between two requests.
+    Idle,
     /// The client took too long.
     Overdue,
 }
@@ -122,12 +126,14 @@ async fn requests<H: Handler>(
     stop: &CancellationToken,
 ) -> Ended {
     let pace = Pace::new(limits);
+    let closing = AtomicBool::new(false);
     // Boxed at once: hyper moves a service's future several times.
     let service = service_fn(|request| {
         Box::pin(async {
             pace.call_begins();
             let response = handler.handle(request, peer).await;
             pace.call_ended();
+            closing.store(response.headers().contains_key(header::CONNECTION), Ordering::Relaxed);
             Ok::<_, Infallible>(response)
         })
     });
@@ -146,10 +152,10 @@ async fn requests<H: Handler>(
         tokio::select! {
             biased;
             ended = serving.as_mut() => {
-                if let Err(error) = ended {
+                if let Err(error) = &ended {
                     tracing::debug!(error = %error, "connection.ended");
                 }
-                return Ended::Answered;
+                return if ended.is_err() || closing.load(Ordering::Relaxed) { Ended::Early } else { Ended::Idle };
             }
             () = look.as_mut() => match pace.next_look() {
                 Some(next) => look.as_mut().reset(next),

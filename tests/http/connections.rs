@@ -33,6 +33,21 @@ async fn requests_sent_at_once_are_answered_in_their_order() {
     assert_eq!(seen[4], seen[0]);
 }
 
+/// suds, both Perl toolkits, soap4r and KDSoap sign in only when they are asked to.
+#[tokio::test]
+async fn a_challenge_leaves_the_connection_fit_for_the_second_try() {
+    let gateway = TestGateway::start(CONFIG).await;
+    let mut connection = Connection::open(gateway.soap).await;
+    let body = alma_envelope("reader", "correct horse battery");
+    for first in [Post::new(ALMA, body.clone()), Post::new(ALMA, body).with("Expect", "100-continue")] {
+        connection.send(&first.bytes()).await;
+        let challenge = connection.reply().await.expect("a reply");
+        assert_eq!((challenge.status(), challenge.header("connection")), (401, None));
+        connection.send(&right()).await;
+        assert_eq!(connection.reply().await.expect("a reply").status(), 200);
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_says_it_sends_no_more_is_answered() {
     let gateway = TestGateway::start(CONFIG).await;

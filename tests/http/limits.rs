@@ -101,9 +101,14 @@ async fn a_slow_body_without_a_sign_in_is_challenged() {
 
 #[tokio::test]
 async fn a_call_beyond_the_cap_gets_the_outage_reply_before_its_body_is_read() {
-    let config = format!(
-        "{CONFIG}[[route]]\ncontract = \"authenticate\"\npath = \"/refuse\"\ninstitution = \"01DEMO_INST\"\nintegration = \"none\"\noutage = \"refuse\"\n[server.limits]\ncalls = 1\n"
-    );
+    let route = |path: &str, account: &str| {
+        format!(
+            "[[route]]\ncontract = \"authenticate\"\npath = \"{path}\"\ninstitution = \"01DEMO_INST\"\n\
+             integration = \"none\"\naccount = [\"{account}\"]\noutage = \"refuse\"\n"
+        )
+    };
+    let (body, basic) = (route("/body", "body"), route("/basic", "basic"));
+    let config = format!("{CONFIG}{body}{basic}[server.limits]\ncalls = 1\n");
     let gateway = TestGateway::start(&config).await;
     let first = waiting(alma("reader", "correct horse battery"));
     let mut begun = call_begun(&gateway, &first).await;
@@ -114,9 +119,16 @@ async fn a_call_beyond_the_cap_gets_the_outage_reply_before_its_body_is_read() {
     assert_eq!(reply.header("connection"), Some("close"));
     assert!(reply.text().contains("<faultcode>S:Server</faultcode><faultstring>The sign-in cannot be checked now"));
 
-    let reply = exchange(gateway.soap, &waiting(Post::new("/refuse", "x")).head()).await;
-    assert_eq!(reply.status(), 200);
+    let soap12 = String::from_utf8(waiting(Post::new(OWN, "x")).head()).expect("text");
+    let reply = exchange(gateway.soap, soap12.replace("text/xml", "application/soap+xml").as_bytes()).await;
+    assert_eq!((reply.status(), reply.header("retry-after")), (503, Some("1")));
+    assert!(reply.text().contains("<env:Value>env:Receiver</env:Value>"), "{}", reply.text());
+
+    let reply = exchange(gateway.soap, &waiting(Post::new("/body", "x")).head()).await;
+    assert_eq!(reply.status(), 200, "a route may refuse in an outage");
     assert!(reply.text().contains("<n:return>false</n:return>"), "{}", reply.text());
+    let reply = exchange(gateway.soap, &waiting(Post::new("/basic", "x")).head()).await;
+    assert_eq!(reply.status(), 401, "each in the form of what it takes");
 
     begun.send(&first.bytes()[first.head().len()..]).await;
     assert_eq!(begun.reply().await.expect("a reply").status(), 200, "the first call is none the worse");

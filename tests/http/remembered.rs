@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use crate::support::client::exchange;
 use crate::support::gateway::TestGateway;
-use crate::support::messages::alma;
+use crate::support::messages::{Post, alma, basic};
 use crate::{CONFIG, until};
 
+const ALMA: &str = "/almaws/repository/UserAuthenticationWebServices";
 const RIGHT: &str = "correct horse battery";
 /// What an operator changes takes effect this soon.
 const SOON: Duration = Duration::from_secs(2);
@@ -132,4 +133,18 @@ async fn an_integration_changed_beside_the_server_is_refused_soon() {
     let secret = Secret::Given(Password::new("another secret".to_owned()));
     operator.integrations().rotate(&integration(), secret, Duration::ZERO).await.expect("rotated");
     refused_soon(&gateway, RIGHT).await;
+}
+
+#[tokio::test]
+async fn a_registered_integration_is_slowed_and_never_locked_out() {
+    let config = format!("{CONFIG}[slow_down]\nfree = 2\nstep = \"100ms\"\nlongest = \"200ms\"\n");
+    let gateway = TestGateway::start(&config).await;
+    let wrong = Post::new(ALMA, "").with("Authorization", &basic(integration().as_str(), "wrong")).bytes();
+    for guess in 1..=6_u32 {
+        let asked = Instant::now();
+        assert_eq!(exchange(gateway.soap, &wrong).await.status(), 401);
+        let least = Duration::from_millis(u64::from(guess.saturating_sub(2).min(2)) * 100);
+        assert!(asked.elapsed() >= least, "guess {guess} was told too soon");
+    }
+    assert!(accepted(&gateway, RIGHT).await, "the right secret is let in all the same");
 }

@@ -1,7 +1,6 @@
 //! A real server in this process, on free ports, in a temporary folder, filled by the means of an operator.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -92,19 +91,8 @@ impl TestGateway {
         Self::begin(config, populations, |_| {}).await
     }
 
-    /// argon2 gets its cheapest parameters.
     async fn begin(config: &str, populations: &[Population], tune: impl FnOnce(&mut Settings)) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("config.toml");
-        std::fs::write(&file, config).expect("a file");
-        let mut settings = config::load(&file, []).unwrap_or_else(|problems| panic!("{problems}"));
-        settings.hashing = HashingSettings { memory_kib: 64, iterations: 1, ..settings.hashing };
-        tune(&mut settings);
-        let database = open_database(&settings).await.expect("a database");
-        for population in populations {
-            fill(&database, &settings, population).await;
-        }
-        database.close().await;
+        let (folder, settings) = prepare(config, populations, tune).await;
         let server = Server::start(settings.clone()).await.expect("a server");
         let (soap, management) = (server.soap, server.management);
         Self { server, soap, management, settings, folder }
@@ -121,12 +109,6 @@ impl TestGateway {
     pub(crate) fn reload(&mut self, config: &str) {
         std::fs::write(self.folder.path().join("config.toml"), config).expect("a file");
         self.server.reload();
-    }
-
-    /// Every file of the database, with the one that holds what was written last.
-    pub(crate) fn database_files(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(&self.settings.data_dir).expect("the data folder");
-        entries.map(|entry| entry.expect("an entry").path()).collect()
     }
 
     /// What a scraper sees.
@@ -165,6 +147,27 @@ impl Operator {
     pub(crate) fn flags(&self) -> Flags {
         Flags::new(&self.database)
     }
+}
+
+/// A folder with this configuration and a database with these integrations and accounts. argon2 gets its cheapest
+/// parameters.
+pub(crate) async fn prepare(
+    config: &str,
+    populations: &[Population],
+    tune: impl FnOnce(&mut Settings),
+) -> (TempDir, Settings) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, config).expect("a file");
+    let mut settings = config::load(&file, []).unwrap_or_else(|problems| panic!("{problems}"));
+    settings.hashing = HashingSettings { memory_kib: 64, iterations: 1, ..settings.hashing };
+    tune(&mut settings);
+    let database = open_database(&settings).await.expect("a database");
+    for population in populations {
+        fill(&database, &settings, population).await;
+    }
+    database.close().await;
+    (folder, settings)
 }
 
 async fn fill(database: &Database, settings: &Settings, population: &Population) {

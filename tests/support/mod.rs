@@ -4,3 +4,4 @@ pub(crate) mod bench;
 pub(crate) mod client;
 pub(crate) mod gateway;
 pub(crate) mod messages;
+pub(crate) mod process;
