@@ -126,7 +126,7 @@ impl Gateway {
             return Caller::Unknown;
         };
         let asked = || match route.settings.integration_check {
-            IntegrationCheck::Identity => Asked::Service(Arc::clone(&institution.identity)),
+            IntegrationCheck::Identity => institution.asked(),
             IntegrationCheck::Registry => Asked::Registry(Arc::clone(&self.registry), name.clone()),
         };
         let scope = Scope {
@@ -199,8 +199,8 @@ impl Gateway {
             sign_in: SignIn::Account,
             must_change: route.settings.must_change,
         };
-        let asked = || Asked::Service(Arc::clone(&institution.identity));
-        let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
+        let verified =
+            self.verifier.verify(&scope, || institution.asked(), credentials, call.source, call.deadline).await;
         if let Some(took) = verified.asked_for {
             route.metrics.account_seconds.observe(took.as_secs_f64());
             if let Some(reason) = review(SignIn::Account, verified.verdict) {
