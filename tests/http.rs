@@ -12,6 +12,8 @@ mod connections;
 mod equality;
 #[path = "http/flags.rs"]
 mod flags;
+#[path = "http/guessers.rs"]
+mod guessers;
 #[path = "http/limits.rs"]
 mod limits;
 #[path = "http/outages.rs"]
