@@ -12,6 +12,8 @@ mod connections;
 mod equality;
 #[path = "http/flags.rs"]
 mod flags;
+#[path = "http/guessers.rs"]
+mod guessers;
 #[path = "http/hostile.rs"]
 mod hostile;
 #[path = "http/limits.rs"]

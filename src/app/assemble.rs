@@ -35,6 +35,7 @@ impl Foundation {
                 Ok(InstitutionPlan {
                     settings: institution.clone(),
                     identity: self.identity_service(identity),
+                    identity_timeout: identity.timeout,
                     identity_settings: format!("{identity:?}"),
                 })
             })

@@ -69,4 +69,7 @@ pub struct Reply {
     pub incident: Option<IncidentId>,
     /// The whole body.
     pub body: Bytes,
+    /// When it may be sent, where somebody who guesses is made to wait for it. The call itself is over before, so that
+    /// the wait takes room from nobody else.
+    pub not_before: Option<Instant>,
 }

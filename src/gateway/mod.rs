@@ -19,7 +19,7 @@ mod verify;
 pub use crate::contract::AccountSource;
 pub use call::{Body, Call, Presented, Reply};
 pub use flagging::{AcceptedReceiver, FlagReceiver, write_flags};
-pub use outcome::{CallError, Outcome};
+pub use outcome::{CallError, Outcome, Stranger};
 pub use route::{
     ContractKind, FaultStatus, IntegrationCheck, IntegrationRule, MustChangeRule, OutageRule, RefusalForm,
     RouteSettings,

@@ -16,9 +16,38 @@ pub enum Outcome {
     /// The account was refused; where its credentials stood decides how that is written.
     Refused(Rejection, AccountSource),
     /// The caller did not sign in, or not with a right password.
-    Unauthorized,
+    Unauthorized(Stranger),
     /// Nobody knows; where the credentials stood, should the route refuse in an outage.
     Undecided(NoAnswer, AccountSource),
+}
+
+/// Why a caller is nobody who may call. Only the log and the metrics tell; the wire has one reply for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// No HTTP Basic credential.
+    NoCredential,
+    /// A name that no integration has, or that of an institution which is not served.
+    NoIntegration,
+    /// Whoever knows the integration refused it.
+    Rejected(Rejection),
+    /// More than one credential.
+    SeveralCredentials,
+    /// A Basic credential that cannot be read.
+    UnreadableCredential,
+}
+
+impl Stranger {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::NoCredential => "no-credential",
+            Self::NoIntegration => "no-integration",
+            Self::Rejected(rejection) => rejection.label(),
+            Self::SeveralCredentials => "several-credentials",
+            Self::UnreadableCredential => "unreadable-credential",
+        }
+    }
 }
 
 /// Why a call could not be answered.

@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::gateway::call::{Body, Call, Presented, Reply};
 use crate::gateway::message::{Request, SignInRequest, read_message};
 use crate::gateway::nonces::Sight;
-use crate::gateway::outcome::{CallError, Outcome};
+use crate::gateway::outcome::{CallError, Outcome, Stranger};
 use crate::gateway::question::Asked;
 use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
 use crate::gateway::state::Gateway;
@@ -27,10 +27,10 @@ enum Caller {
     Anybody,
     /// This integration, and its password was right.
     Integration(IntegrationName),
+    /// Nobody that may call: 401. The name is told where it is an integration's, and when the reply may be sent.
+    Stranger(Stranger, Option<IntegrationName>, Option<Instant>),
     /// An integration that could not be checked.
     Undecided(NoAnswer),
-    /// Nobody that may call: 401.
-    Unknown,
 }
 
 /// What became of a call, for its reply, its line and its counters.
@@ -39,6 +39,13 @@ struct Conclusion {
     outcome: Outcome,
     integration: Option<IntegrationName>,
     account: Option<AccountId>,
+    not_before: Option<Instant>,
+}
+
+impl Conclusion {
+    fn of(call: &Call, outcome: Outcome) -> Self {
+        Self { version: call.media_version, outcome, integration: None, account: None, not_before: None }
+    }
 }
 
 impl Gateway {
@@ -52,17 +59,11 @@ impl Gateway {
     /// The reply of a call that finds no room, or that failed for a fault of our own.
     #[must_use]
     pub fn answer_without_trying(&self, call: &Call, why: NoAnswer) -> Reply {
-        let outcome = Outcome::Undecided(why, AccountSource::Body);
-        self.reply(call, &Conclusion { version: call.media_version, outcome, integration: None, account: None })
+        self.reply(call, &Conclusion::of(call, Outcome::Undecided(why, AccountSource::Body)))
     }
 
     async fn conclude(&self, table: &RouteTable, call: &mut Call) -> Conclusion {
-        let mut conclusion = Conclusion {
-            version: call.media_version,
-            outcome: Outcome::Unauthorized,
-            integration: None,
-            account: None,
-        };
+        let mut conclusion = Conclusion::of(call, Outcome::Unauthorized(Stranger::NoCredential));
         match self.who_calls(table, call).await {
             Caller::Anybody => {}
             Caller::Integration(name) => conclusion.integration = Some(name),
@@ -70,7 +71,9 @@ impl Gateway {
                 conclusion.outcome = Outcome::Undecided(why, AccountSource::Body);
                 return conclusion;
             }
-            Caller::Unknown => return conclusion,
+            Caller::Stranger(why, integration, not_before) => {
+                return Conclusion { outcome: Outcome::Unauthorized(why), integration, not_before, ..conclusion };
+            }
         }
         let institution = conclusion.integration.as_ref().map(IntegrationName::institution);
         let bytes = match std::mem::replace(&mut call.body, Body::Broken) {
@@ -113,20 +116,26 @@ impl Gateway {
             IntegrationRule::Basic => {}
         }
         let presented = std::mem::replace(&mut call.authorization, Presented::Once(Authorization::None));
-        let Presented::Once(Authorization::Basic(basic)) = presented else { return Caller::Unknown };
-        let Ok(name) = IntegrationName::parse(&basic.name) else {
-            self.metrics.unknown_integrations.inc();
-            return Caller::Unknown;
+        let stranger = |why| Caller::Stranger(why, None, None);
+        let basic = match presented {
+            Presented::Once(Authorization::Basic(basic)) => basic,
+            Presented::Once(Authorization::None) => return stranger(Stranger::NoCredential),
+            Presented::Once(Authorization::Unreadable) => return stranger(Stranger::UnreadableCredential),
+            Presented::Several => return stranger(Stranger::SeveralCredentials),
         };
-        let Some(institution) = table.institutions.get(name.institution()) else {
+        let parsed = IntegrationName::parse(&basic.name).ok();
+        let found = parsed.and_then(|name| table.institutions.get(name.institution()).map(|at| (name, at)));
+        let Some((name, institution)) = found else {
             self.metrics.unknown_integrations.inc();
-            return Caller::Unknown;
+            return stranger(Stranger::NoIntegration);
         };
+        // A name that somebody invented may be a password in the wrong field: it is never told.
+        let known = || Some(name.clone()).filter(|name| self.knows(name));
         let Some(credentials) = Credentials::new(name.account().clone(), basic.password) else {
-            return Caller::Unknown;
+            return Caller::Stranger(Stranger::Rejected(Rejection::WrongPassword), known(), None);
         };
         let asked = || match route.settings.integration_check {
-            IntegrationCheck::Identity => Asked::Service(Arc::clone(&institution.identity)),
+            IntegrationCheck::Identity => institution.asked(),
             IntegrationCheck::Registry => Asked::Registry(Arc::clone(&self.registry), name.clone()),
         };
         let scope = Scope {
@@ -136,19 +145,27 @@ impl Gateway {
             must_change: MustChangeRule::Accept,
         };
         let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
+        let mut not_before = None;
         if let Some(took) = verified.asked_for {
             route.metrics.integration_seconds.observe(took.as_secs_f64());
-            self.integration_answered(table, call, &name, verified.verdict).await;
+            not_before = self.integration_answered(table, call, &name, verified.verdict);
         }
         match verified.verdict {
-            Verdict::Accept { .. } => Caller::Integration(name),
-            Verdict::Reject(_) => Caller::Unknown,
+            Verdict::Reject(rejection) => Caller::Stranger(Stranger::Rejected(rejection), known(), not_before),
             Verdict::Undecided(why) => Caller::Undecided(why),
+            Verdict::Accept { .. } => Caller::Integration(name),
         }
     }
 
-    /// What a fresh answer about an integration leads to: a flag, a delay, a memory.
-    async fn integration_answered(&self, table: &RouteTable, call: &Call, name: &IntegrationName, verdict: Verdict) {
+    /// What a fresh answer about an integration leads to: a flag, a memory, or a moment before which its caller gets
+    /// no reply.
+    fn integration_answered(
+        &self,
+        table: &RouteTable,
+        call: &Call,
+        name: &IntegrationName,
+        verdict: Verdict,
+    ) -> Option<Instant> {
         let check = call.endpoint.route.settings.integration_check;
         let known = self.knows(name);
         if known && let Some(reason) = review(SignIn::KnownIntegration, verdict) {
@@ -160,6 +177,7 @@ impl Gateway {
                 if check == IntegrationCheck::Identity {
                     self.remember_accepted(name);
                 }
+                None
             }
             Verdict::Reject(rejection) => {
                 if !known {
@@ -170,11 +188,9 @@ impl Gateway {
                     integration.known = known, reason = rejection.label(), source = %call.source,
                     wait_ms = wait.as_millis(), "integration.refused"
                 );
-                if wait > Duration::ZERO {
-                    tokio::time::sleep_until((Instant::now() + wait).min(call.deadline)).await;
-                }
+                (wait > Duration::ZERO).then(|| (Instant::now() + wait).min(call.deadline))
             }
-            Verdict::Undecided(_) => {}
+            Verdict::Undecided(_) => None,
         }
     }
 
@@ -199,8 +215,8 @@ impl Gateway {
             sign_in: SignIn::Account,
             must_change: route.settings.must_change,
         };
-        let asked = || Asked::Service(Arc::clone(&institution.identity));
-        let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
+        let verified =
+            self.verifier.verify(&scope, || institution.asked(), credentials, call.source, call.deadline).await;
         if let Some(took) = verified.asked_for {
             route.metrics.account_seconds.observe(took.as_secs_f64());
             if let Some(reason) = review(SignIn::Account, verified.verdict) {
@@ -242,7 +258,7 @@ impl Gateway {
                 CallKind::NotServed
             }
             Outcome::Refused(rejection, _) => CallKind::Refused(*rejection),
-            Outcome::Unauthorized => CallKind::Unauthorized,
+            Outcome::Unauthorized(why) => CallKind::Unauthorized(why.label()),
             Outcome::Undecided(why, _) => {
                 route.metrics.fault(why.label());
                 CallKind::Undecided(*why)
@@ -266,7 +282,7 @@ impl Gateway {
                 "call"
             );
         }
-        reply
+        Reply { not_before: conclusion.not_before, ..reply }
     }
 }
 
@@ -276,7 +292,9 @@ fn without_credential(call: &Call) -> Outcome {
     let settings = &call.endpoint.route.settings;
     match settings.integration {
         IntegrationRule::Basic => Outcome::Refused(Rejection::UnknownAccount, AccountSource::Body),
-        IntegrationRule::None if settings.account.contains(&AccountSource::Basic) => Outcome::Unauthorized,
+        IntegrationRule::None if settings.account.contains(&AccountSource::Basic) => {
+            Outcome::Unauthorized(Stranger::NoCredential)
+        }
         IntegrationRule::None => Outcome::Failed(CallError::Contract(ContractError::NoCredential)),
     }
 }

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{Answer, Credentials, IntegrationName};
+use crate::domain::{Answer, Credentials, IntegrationName, NoAnswer};
 use crate::identity::{Ask, IdentityError, IdentityService, IntegrationRegistry, RegistryAnswer};
 
 /// Whom a question goes to.
@@ -13,8 +14,8 @@ use crate::identity::{Ask, IdentityError, IdentityService, IntegrationRegistry, 
 pub(crate) enum Asked {
     /// The gateway's own registry of integrations, about one that bears this name.
     Registry(Arc<IntegrationRegistry>, IntegrationName),
-    /// An identity service.
-    Service(Arc<dyn IdentityService>),
+    /// An identity service, and the time that one question to it may take.
+    Service(Arc<dyn IdentityService>, Duration),
 }
 
 impl Asked {
@@ -22,11 +23,12 @@ impl Asked {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Registry(..) => "registry",
-            Self::Service(service) => service.name(),
+            Self::Service(service, _) => service.name(),
         }
     }
 
-    /// Asks once, within the deadline.
+    /// Asks once. An identity service has its own time, since others may join the question whose time is not over when
+    /// the first caller's is; the registry, which only hashes, has until `deadline`.
     pub(crate) async fn verify(
         &self,
         credentials: &Credentials,
@@ -37,7 +39,13 @@ impl Asked {
             Self::Registry(registry, name) => {
                 registry.verify(Some(name), credentials.password(), source, deadline).await.map(RegistryAnswer::answer)
             }
-            Self::Service(service) => service.verify(Ask { credentials, source, deadline }).await,
+            Self::Service(service, timeout) => {
+                let deadline = Instant::now() + *timeout;
+                let late = || IdentityError { no_answer: NoAnswer::TimedOut, detail: String::from("it took too long") };
+                timeout_at(deadline, service.verify(Ask { credentials, source, deadline }))
+                    .await
+                    .unwrap_or_else(|_| Err(late()))
+            }
         }
     }
 }

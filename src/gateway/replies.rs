@@ -74,9 +74,14 @@ impl Replies {
     /// Writes how a call ended. Every reply but an acceptance carries `incident`.
     pub(crate) fn write(&self, version: Version, outcome: &Outcome, incident: impl FnOnce() -> IncidentId) -> Reply {
         match outcome {
-            Outcome::Accepted => {
-                Reply { status: 200, version, headers: &[], incident: None, body: self.accepted.of(version) }
-            }
+            Outcome::Accepted => Reply {
+                status: 200,
+                version,
+                headers: &[],
+                incident: None,
+                body: self.accepted.of(version),
+                not_before: None,
+            },
             Outcome::Failed(error) => {
                 let status = failure_status(error, version, self.status);
                 failure(version, error, status, incident())
@@ -87,9 +92,10 @@ impl Replies {
                 headers: &[],
                 incident: Some(incident()),
                 body: Bytes::from(write_not_served(version, operation)),
+                not_before: None,
             },
             Outcome::Refused(_, source) => self.refuse(version, *source, incident()),
-            Outcome::Unauthorized => unauthorized(version, incident()),
+            Outcome::Unauthorized(_) => unauthorized(version, incident()),
             Outcome::Undecided(why, source) => match self.outage {
                 OutageRule::Fault => self.out(version, *why, incident()),
                 OutageRule::Refuse => self.refuse(version, *source, incident()),
@@ -110,9 +116,14 @@ impl Replies {
             (ContractKind::Authenticate, None, AccountSource::Token) => RefusalForm::Fault,
         };
         match form {
-            RefusalForm::ErrorsExist | RefusalForm::False | RefusalForm::ResultFalse => {
-                Reply { status: 200, version, headers: &[], incident: Some(incident), body: self.refused.of(version) }
-            }
+            RefusalForm::ErrorsExist | RefusalForm::False | RefusalForm::ResultFalse => Reply {
+                status: 200,
+                version,
+                headers: &[],
+                incident: Some(incident),
+                body: self.refused.of(version),
+                not_before: None,
+            },
             RefusalForm::Fault => {
                 let code = FaultCode::FailedAuthentication;
                 fault(version, code, REFUSED, code.standard_status(version), &[], incident)
@@ -199,7 +210,7 @@ fn failure(version: Version, error: &CallError, status: u16, incident: IncidentI
             ..Fault::new(error.fault_code(), error.wire_text()).with_incident(incident.as_str())
         };
         let body = Bytes::from(written.write(version));
-        return Reply { status, version, headers, incident: Some(incident), body };
+        return Reply { status, version, headers, incident: Some(incident), body, not_before: None };
     }
     fault(version, error.fault_code(), error.wire_text(), status, headers, incident)
 }
@@ -213,5 +224,5 @@ fn fault(
     incident: IncidentId,
 ) -> Reply {
     let body = Fault::new(code, text).with_incident(incident.as_str()).write(version);
-    Reply { status, version, headers, incident: Some(incident), body: Bytes::from(body) }
+    Reply { status, version, headers, incident: Some(incident), body: Bytes::from(body), not_before: None }
 }

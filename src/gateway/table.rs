@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH, AlmaService, Wsdl, WsdlError};
 use crate::domain::{AccountId, Institution};
+use crate::gateway::question::Asked;
 use crate::gateway::replies::Replies;
 use crate::gateway::route::{ContractKind, RouteSettings};
 use crate::gateway::settings::{InstitutionSettings, NonceSettings};
@@ -42,9 +44,17 @@ pub struct Endpoint {
 
 /// An institution, its identity service, and who never flags there.
 pub(crate) struct InstitutionEntry {
-    pub(crate) identity: Arc<dyn IdentityService>,
+    identity: Arc<dyn IdentityService>,
+    identity_timeout: Duration,
     pub(crate) probe_accounts: Vec<AccountId>,
     pub(crate) fingerprint: Fingerprint,
+}
+
+impl InstitutionEntry {
+    /// Its identity service, to be asked.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked::Service(Arc::clone(&self.identity), self.identity_timeout)
+    }
 }
 
 /// An institution's settings together with the identity service that was made for it.
@@ -53,6 +63,8 @@ pub struct InstitutionPlan {
     pub settings: InstitutionSettings,
     /// Who knows its passwords.
     pub identity: Arc<dyn IdentityService>,
+    /// The time that one question to it may take.
+    pub identity_timeout: Duration,
     /// The settings of that identity service, as text: what is remembered of the institution ends when they change.
     pub identity_settings: String,
 }
@@ -104,7 +116,8 @@ impl RouteTable {
             .map(|plan| {
                 let fingerprint = fingerprint(&(&plan.settings, &plan.identity_settings));
                 let InstitutionSettings { code, probe_accounts, .. } = plan.settings;
-                (code, InstitutionEntry { identity: plan.identity, probe_accounts, fingerprint })
+                let InstitutionPlan { identity, identity_timeout, .. } = plan;
+                (code, InstitutionEntry { identity, identity_timeout, probe_accounts, fingerprint })
             })
             .collect();
         Ok(Self { endpoints, institutions, nonces, nowhere: metrics.route("none") })

@@ -183,3 +183,68 @@ fn outcome(said: &Result<Answer, IdentityError>) -> &'static str {
         Err(error) => error.no_answer.label(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::domain::{Institution, Password};
+    use crate::identity::{Ask, BoxFuture, IdentityService};
+
+    const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// Says yes after a while, or not at all once its deadline is over.
+    struct Slow(Duration);
+
+    impl IdentityService for Slow {
+        fn name(&self) -> &str {
+            "slow"
+        }
+
+        fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answer, IdentityError>> {
+            Box::pin(async move {
+                tokio::time::timeout_at(ask.deadline, tokio::time::sleep(self.0)).await.map_err(|_| IdentityError {
+                    no_answer: NoAnswer::TimedOut,
+                    detail: String::from("its deadline is over"),
+                })?;
+                Ok(Answer::Accepted)
+            })
+        }
+    }
+
+    fn verifier() -> Arc<Verifier> {
+        Arc::new(Verifier::new(&CacheSettings::default(), [1; 32], TaskTracker::new(), Metrics::new()))
+    }
+
+    /// Asks a service that takes `takes` and may take `timeout`, and waits for it as long as `patience`.
+    async fn ask(verifier: &Arc<Verifier>, takes: u64, timeout: u64, patience: u64) -> Verdict {
+        let institution = Institution::parse("01TEST_INST").expect("a code");
+        let account = AccountId::parse(&institution, "reader").expect("an identifier");
+        let credentials = Credentials::new(account, Password::new("right".to_owned())).expect("acceptable");
+        let scope = Scope {
+            route: &[0; 32],
+            institution: &[0; 32],
+            sign_in: SignIn::Account,
+            must_change: MustChangeRule::Accept,
+        };
+        let asked = || Asked::Service(Arc::new(Slow(Duration::from_secs(takes))), Duration::from_secs(timeout));
+        let deadline = Instant::now() + Duration::from_secs(patience);
+        verifier.verify(&scope, asked, credentials, SOURCE, deadline).await.verdict
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_question_takes_no_longer_than_its_identity_service_may() {
+        let started = Instant::now();
+        assert_eq!(ask(&verifier(), 60, 2, 8).await, Verdict::Undecided(NoAnswer::TimedOut));
+        assert_eq!(started.elapsed().as_secs(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_was_joined_outlives_the_patience_of_whoever_asked_first() {
+        let verifier = verifier();
+        let (first, second) = tokio::join!(ask(&verifier, 3, 5, 1), ask(&verifier, 3, 5, 8));
+        assert_eq!(first, Verdict::Undecided(NoAnswer::TimedOut));
+        assert_eq!(second, Verdict::Accept { must_change: false });
+    }
+}

@@ -116,6 +116,9 @@ impl SoapEndpoint {
         });
         let reply = self.run(answering).await;
         let reply = reply.unwrap_or_else(|| self.gateway.refuse_request(version, &CallError::Internal));
+        if let Some(moment) = reply.not_before {
+            tokio::time::sleep_until(moment).await;
+        }
         (respond(reply), unread)
     }
 

@@ -69,8 +69,8 @@ pub enum CallKind {
     Refused(Rejection),
     /// Nobody knows.
     Undecided(NoAnswer),
-    /// The caller did not sign in.
-    Unauthorized,
+    /// The caller did not sign in, for this reason.
+    Unauthorized(&'static str),
 }
 
 impl CallKind {
@@ -82,7 +82,7 @@ impl CallKind {
             Self::Fault(_) => "fault",
             Self::NotServed => "not-served",
             Self::Refused(_) => "refused",
-            Self::Unauthorized => "unauthorized",
+            Self::Unauthorized(_) => "unauthorized",
             Self::Undecided(_) => "undecided",
         }
     }
@@ -91,8 +91,8 @@ impl CallKind {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Accepted | Self::NotServed | Self::Unauthorized => "",
-            Self::Fault(kind) => kind,
+            Self::Accepted | Self::NotServed => "",
+            Self::Fault(reason) | Self::Unauthorized(reason) => reason,
             Self::Refused(rejection) => rejection.label(),
             Self::Undecided(why) => why.label(),
         }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,7 @@ impl Bench {
         let plan = InstitutionPlan {
             settings: InstitutionSettings { code, identity: identity.name().to_owned(), probe_accounts: Vec::new() },
             identity,
+            identity_timeout: Duration::from_secs(5),
             identity_settings: String::new(),
         };
         let metrics = Metrics::new();
