@@ -33,7 +33,7 @@ async fn requests_sent_at_once_are_answered_in_their_order() {
     assert_eq!(seen[4], seen[0]);
 }
 
-/// suds, both Perl toolkits, soap4r and KDSoap sign in only when they are asked to.
+/// Five of the toolkits that were tried sign in only when they are asked to.
 #[tokio::test]
 async fn a_challenge_leaves_the_connection_fit_for_the_second_try() {
     let gateway = TestGateway::start(CONFIG).await;
