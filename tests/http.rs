@@ -16,6 +16,8 @@ mod flags;
 mod guessers;
 #[path = "http/limits.rs"]
 mod limits;
+#[path = "http/lines.rs"]
+mod lines;
 #[path = "http/outages.rs"]
 mod outages;
 #[path = "http/reload.rs"]

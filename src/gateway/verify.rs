@@ -198,7 +198,7 @@ mod tests {
     struct Slow(Duration);
 
     impl IdentityService for Slow {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "slow"
         }
 
