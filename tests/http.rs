@@ -18,6 +18,8 @@ mod guessers;
 mod hostile;
 #[path = "http/limits.rs"]
 mod limits;
+#[path = "http/lines.rs"]
+mod lines;
 #[path = "http/outages.rs"]
 mod outages;
 #[path = "http/reload.rs"]

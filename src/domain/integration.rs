@@ -36,7 +36,8 @@ impl IntegrationName {
     pub fn parse(full: &str) -> Result<Self, IntegrationNameError> {
         let rest = full.strip_prefix(PREFIX).ok_or(IntegrationNameError::Shape)?;
         let (user, institution) = rest.rsplit_once(SEPARATOR).ok_or(IntegrationNameError::Shape)?;
-        if user.contains(SEPARATOR) || user.trim() != user {
+        // The first and the last can share a '-', so that neither part holds a whole one.
+        if rest.find(SEPARATOR) != Some(user.len()) || user.trim() != user {
             return Err(IntegrationNameError::Ambiguous);
         }
         let institution = Institution::parse(institution).map_err(IntegrationNameError::Part)?;
@@ -90,6 +91,7 @@ mod tests {
             ("AlmaSDK--institutionCode-01X", IntegrationNameError::Part(IdentifierError::Empty)),
             ("AlmaSDK-u-institutionCode-", IntegrationNameError::Part(IdentifierError::Empty)),
             ("AlmaSDK-a-institutionCode-b-institutionCode-c", IntegrationNameError::Ambiguous),
+            ("AlmaSDK-a-institutionCode-institutionCode-c", IntegrationNameError::Ambiguous),
             ("AlmaSDK-u-institutionCode-0 1", IntegrationNameError::Part(IdentifierError::ForbiddenCharacter)),
         ];
         for (name, error) in cases {

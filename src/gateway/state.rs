@@ -1,6 +1,7 @@
 //! The gateway: what its calls share.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -12,16 +13,16 @@ use crate::gateway::call::Reply;
 use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver};
 use crate::gateway::incidents::Incidents;
 use crate::gateway::nonces::Nonces;
-use crate::gateway::outcome::CallError;
+use crate::gateway::outcome::{CallError, Outcome};
 use crate::gateway::replies::failure_without_route;
 use crate::gateway::settings::{CacheSettings, FlagSettings, SlowDownSettings};
 use crate::gateway::slow_down::SlowDown;
-use crate::gateway::table::RouteTable;
+use crate::gateway::table::{Endpoint, RouteTable};
 use crate::gateway::verify::Verifier;
 use crate::identity::IntegrationRegistry;
 use crate::soap::Version;
 use crate::store::{Change, News};
-use crate::telemetry::Metrics;
+use crate::telemetry::{CallKind, Metrics};
 
 /// The settings of what calls share.
 pub struct GatewaySettings {
@@ -142,14 +143,40 @@ impl Gateway {
         self.asks.wait().await;
     }
 
-    /// A reply to a request that no route takes, or that failed before one could.
+    /// A reply to a request from `source` that became no call: what HTTP refuses, and what failed for a fault of our
+    /// own. `endpoint` is where it was posted, if anything is served there.
     #[must_use]
-    pub fn refuse_request(&self, version: Version, error: &CallError) -> Reply {
-        let incident = self.incident();
+    pub fn refuse_request(
+        &self,
+        version: Version,
+        source: IpAddr,
+        endpoint: Option<&Endpoint>,
+        error: CallError,
+    ) -> Reply {
+        let kind = CallKind::Fault(error.label());
+        let ours = matches!(error, CallError::Internal);
         let table = self.table.load();
-        table.nowhere.fault(error.label());
-        tracing::info!(call.incident = %incident, call.outcome = "fault", call.reason = error.label(), "call");
-        failure_without_route(version, error, incident)
+        let (reply, metrics) = match endpoint {
+            Some(endpoint) => {
+                let route = &endpoint.route;
+                (route.replies.write(version, &Outcome::Failed(error), || self.incident()), &route.metrics)
+            }
+            None => (failure_without_route(version, &error, self.incident()), &table.nowhere),
+        };
+        metrics.fault(kind.reason());
+        metrics.ended(kind);
+        let incident = reply.incident.as_ref().map(IncidentId::as_str);
+        if ours {
+            tracing::error!(call.incident = incident, call.route = metrics.label(), "call.panicked");
+        }
+        if self.log_calls {
+            tracing::info!(
+                call.incident = incident, call.route = metrics.label(),
+                call.outcome = kind.outcome(), call.reason = kind.reason(), call.status = reply.status,
+                call.source = %source, call.soap = version.label(), "call"
+            );
+        }
+        reply
     }
 
     pub(crate) fn incident(&self) -> IncidentId {

@@ -61,20 +61,22 @@ impl SoapEndpoint {
     fn begin(&self, request: Request<Incoming>, peer: SocketAddr) -> Begun {
         let media = MediaType::read(request.headers());
         let version = media.version;
-        let refuse = |error| Begun::Done(respond(self.gateway.refuse_request(version, &error)));
+        let refuse = |endpoint: Option<&Endpoint>, error| {
+            Begun::Done(respond(self.gateway.refuse_request(version, peer.ip(), endpoint, error)))
+        };
         if host_is_broken(&request) {
-            return refuse(CallError::BadRequest);
+            return refuse(None, CallError::BadRequest);
         }
         let table = self.gateway.table();
         let Some(endpoint) = table.find(request.uri().path()).map(Arc::clone) else {
-            return refuse(CallError::NotFound);
+            return refuse(None, CallError::NotFound);
         };
         let reads = request.method() == Method::GET || request.method() == Method::HEAD;
         if reads && request.uri().query().is_some_and(asks_for_wsdl) {
             return Begun::Done(wsdl(&endpoint));
         }
         if let Err(error) = acceptable(&request, &media) {
-            return refuse(error);
+            return refuse(Some(&endpoint), error);
         }
         let (head, incoming) = request.into_parts();
         let received = Instant::now();
@@ -104,7 +106,7 @@ impl SoapEndpoint {
         permit: OwnedSemaphorePermit,
     ) -> (Response<Full<Bytes>>, bool) {
         let limits = self.limits.load_full();
-        let version = call.media_version;
+        let (version, source, endpoint) = (call.media_version, call.source, Arc::clone(&call.endpoint));
         call.body = body::read(incoming, limits.body_bytes, call.received + limits.body_time).await;
         let unread = !matches!(call.body, Body::Whole(_));
         call.received = Instant::now();
@@ -115,7 +117,8 @@ impl SoapEndpoint {
             gateway.answer(*call).await
         });
         let reply = self.run(answering).await;
-        let reply = reply.unwrap_or_else(|| self.gateway.refuse_request(version, &CallError::Internal));
+        let reply =
+            reply.unwrap_or_else(|| self.gateway.refuse_request(version, source, Some(&endpoint), CallError::Internal));
         if let Some(moment) = reply.not_before {
             tokio::time::sleep_until(moment).await;
         }

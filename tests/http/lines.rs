@@ -1,0 +1,50 @@
+//! The log's lines of requests that never became calls.
+
+use crate::CONFIG;
+use crate::support::client::exchange;
+use crate::support::gateway::TestGateway;
+use crate::support::messages::{Post, alma, alma_envelope};
+use crate::support::process::ServerProcess;
+
+const ALMA: &str = "/almaws/repository/UserAuthenticationWebServices";
+
+#[tokio::test]
+async fn a_request_that_http_refuses_leaves_a_whole_line() {
+    let mut server = ServerProcess::start(CONFIG, &[]).await;
+    let requests = [
+        (Post::new("/elsewhere", "").bytes(), 404, "not-found", "none"),
+        (Post::new(ALMA, "").with("Content-Encoding", "gzip").bytes(), 415, "media-type", "alma"),
+        (format!("GET {ALMA} HTTP/1.1\r\nHost: test\r\n\r\n").into_bytes(), 405, "method-not-allowed", "alma"),
+    ];
+    for (request, status, ..) in &requests {
+        assert_eq!(exchange(server.soap, request).await.status(), *status);
+    }
+    server.end();
+    let log = String::from_utf8(server.log()).expect("UTF-8");
+    for (_, status, reason, route) in requests {
+        let line = log.lines().find(|line| line.contains(reason)).expect("a line");
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((&line["call.status"], &line["call.route"]), (&status.into(), &route.into()), "{line}");
+        assert_eq!(line["call.source"], "127.0.0.1", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn without_lines_for_calls_there_are_none_for_requests_that_http_refuses() {
+    let config = format!("{CONFIG}[log]\ncalls = false\n");
+    let mut server = ServerProcess::start(&config, &[]).await;
+    assert_eq!(exchange(server.soap, &Post::new("/elsewhere", "").bytes()).await.status(), 404);
+    server.end();
+    let log = String::from_utf8(server.log()).expect("UTF-8");
+    assert!(log.contains("server.drained") && !log.contains("not-found"), "{log}");
+}
+
+#[tokio::test]
+async fn a_request_that_http_refuses_is_counted_at_its_route() {
+    let gateway = TestGateway::start(CONFIG).await;
+    let request = Post::new(ALMA, alma_envelope("reader", "x")).with("Expect", "tea").bytes();
+    assert_eq!(exchange(gateway.soap, &request).await.status(), 417);
+    assert_eq!(exchange(gateway.soap, &alma("reader", "correct horse battery").bytes()).await.status(), 200);
+    assert_eq!(gateway.metric("soapgate_faults_total", "route=\"alma\",kind=\"expectation\"").await, 1);
+    assert_eq!(gateway.metric("soapgate_calls_total", "route=\"alma\"").await, 2);
+}
