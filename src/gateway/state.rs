@@ -17,7 +17,7 @@ use crate::gateway::outcome::{CallError, Outcome};
 use crate::gateway::replies::failure_without_route;
 use crate::gateway::settings::{CacheSettings, FlagSettings, SlowDownSettings};
 use crate::gateway::slow_down::SlowDown;
-use crate::gateway::table::{Endpoint, RouteTable};
+use crate::gateway::table::{Endpoint, Fingerprint, RouteTable};
 use crate::gateway::verify::Verifier;
 use crate::identity::IntegrationRegistry;
 use crate::soap::Version;
@@ -205,7 +205,7 @@ impl Gateway {
         }
     }
 
-    pub(crate) fn nonce_digest(&self, route: &[u8; 32], account: &AccountId, nonce: &str) -> [u8; 32] {
+    pub(crate) fn nonce_digest(&self, route: &Fingerprint, account: &AccountId, nonce: &str) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.nonce_key);
         hasher.update(route);
         for part in [account.institution().as_str(), account.identifier(), nonce] {

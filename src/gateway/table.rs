@@ -17,7 +17,7 @@ use crate::identity::IdentityService;
 use crate::telemetry::{Metrics, RouteMetrics};
 
 /// What separates what is remembered for one route, or one institution, from all else: it changes with the settings.
-pub(crate) type Fingerprint = [u8; 32];
+pub(crate) type Fingerprint = [u8; 16];
 
 /// A route with everything resolved that a call of it needs.
 pub(crate) struct Route {
@@ -162,5 +162,8 @@ fn served_paths(settings: &RouteSettings) -> Vec<(String, Served)> {
 }
 
 fn fingerprint(settings: &impl Debug) -> Fingerprint {
-    blake3::derive_key("soapgate settings fingerprint 1", format!("{settings:?}").as_bytes())
+    let hash = blake3::derive_key("soapgate settings fingerprint 1", format!("{settings:?}").as_bytes());
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(&hash[..size_of::<Fingerprint>()]);
+    fingerprint
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
 
 use crate::domain::{AccountId, Answer, Credentials, NoAnswer, SignIn, Verdict};
 use crate::gateway::question::Asked;
@@ -161,17 +162,21 @@ impl Verifier {
 
     fn digest(&self, scope: &Scope<'_>, credentials: &Credentials) -> Digest {
         let account = credentials.account();
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(scope.route).update(scope.institution);
-        hasher.update(match scope.sign_in {
-            SignIn::Account => b"a",
-            SignIn::KnownIntegration => b"i",
+        let parts = [account.institution().as_str(), account.identifier(), credentials.password().expose()];
+        // In one piece, which is hashed faster than many, and wiped. The room is enough, so that it never moves.
+        let room = 2 * size_of::<Fingerprint>() + 1 + parts.iter().map(|part| 8 + part.len()).sum::<usize>();
+        let mut question = Zeroizing::new(Vec::with_capacity(room));
+        question.extend_from_slice(scope.route);
+        question.extend_from_slice(scope.institution);
+        question.push(match scope.sign_in {
+            SignIn::Account => b'a',
+            SignIn::KnownIntegration => b'i',
         });
-        for part in [account.institution().as_str(), account.identifier(), credentials.password().expose()] {
-            hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            hasher.update(part.as_bytes());
+        for part in parts {
+            question.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            question.extend_from_slice(part.as_bytes());
         }
-        *hasher.finalize().as_bytes()
+        *blake3::keyed_hash(&self.key, &question).as_bytes()
     }
 }
 
@@ -223,8 +228,8 @@ mod tests {
         let account = AccountId::parse(&institution, "reader").expect("an identifier");
         let credentials = Credentials::new(account, Password::new("right".to_owned())).expect("acceptable");
         let scope = Scope {
-            route: &[0; 32],
-            institution: &[0; 32],
+            route: &[0; 16],
+            institution: &[0; 16],
             sign_in: SignIn::Account,
             must_change: MustChangeRule::Accept,
         };
