@@ -3,6 +3,29 @@
 use zeroize::Zeroizing;
 
 /// A password as it was presented, byte for byte: never trimmed, never normalised.
+///
+/// No text can be made of it by accident, not even by a panic or an error, and there is only ever one of it:
+///
+/// ```compile_fail,E0277
+/// # use soapgate::domain::Password;
+/// println!("{:?}", Password::new(String::new()));
+/// ```
+/// ```compile_fail,E0277
+/// # use soapgate::domain::Password;
+/// println!("{}", Password::new(String::new()));
+/// ```
+/// ```compile_fail,E0277
+/// # use soapgate::domain::Password;
+/// serde_json::to_string(&Password::new(String::new()));
+/// ```
+/// ```compile_fail,E0599
+/// # use soapgate::domain::Password;
+/// Password::new(String::new()).clone();
+/// ```
+/// ```
+/// # use soapgate::domain::Password;
+/// assert_eq!(Password::new(" kept ".to_owned()).expose(), " kept ");
+/// ```
 pub struct Password(Zeroizing<String>);
 
 impl Password {
