@@ -41,6 +41,9 @@ pub trait Handler: Send + Sync + 'static {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// Hears of a head from `peer` that could not be read, and why; such a request never comes to [`Handler::handle`].
+    fn unread(&self, _peer: SocketAddr, _why: &'static str) {}
 }
 
 /// Opens a listening socket. Port 0 takes a free one.
@@ -147,14 +150,25 @@ async fn requests<H: Handler>(
             biased;
             ended = serving.as_mut() => {
                 if let Err(error) = ended {
+                    if error.is_parse_too_large() {
+                        handler.unread(peer, "head-too-large");
+                    } else if error.is_parse() {
+                        handler.unread(peer, "head-malformed");
+                    }
                     tracing::debug!(error = %error, "connection.ended");
                 }
                 return Ended::Answered;
             }
-            () = look.as_mut() => match pace.next_look() {
-                Some(next) => look.as_mut().reset(next),
-                None => return Ended::Overdue,
-            },
+            () = look.as_mut() => {
+                if let Some(next) = pace.next_look() {
+                    look.as_mut().reset(next);
+                    continue;
+                }
+                if pace.within_head() {
+                    handler.unread(peer, "head-slow");
+                }
+                return Ended::Overdue;
+            }
             () = stopped.as_mut(), if !stopping => {
                 stopping = true;
                 serving.as_mut().graceful_shutdown();
