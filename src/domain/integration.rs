@@ -35,9 +35,10 @@ impl IntegrationName {
     /// When the name has another shape, an empty part, or could be split in two ways.
     pub fn parse(full: &str) -> Result<Self, IntegrationNameError> {
         let rest = full.strip_prefix(PREFIX).ok_or(IntegrationNameError::Shape)?;
-        let (user, institution) = rest.rsplit_once(SEPARATOR).ok_or(IntegrationNameError::Shape)?;
-        // The first and the last can share a '-', so that neither part holds a whole one.
-        if rest.find(SEPARATOR) != Some(user.len()) || user.trim() != user {
+        let mut separators = separators(rest);
+        let last = separators.next_back().ok_or(IntegrationNameError::Shape)?;
+        let (user, institution) = (&rest[..last], &rest[last + SEPARATOR.len()..]);
+        if separators.next_back().is_some() || user.trim() != user {
             return Err(IntegrationNameError::Ambiguous);
         }
         let institution = Institution::parse(institution).map_err(IntegrationNameError::Part)?;
@@ -62,6 +63,12 @@ impl IntegrationName {
     pub fn account(&self) -> &AccountId {
         &self.user
     }
+}
+
+/// Where the separator stands in `text`; two may share a '-', so that neither part would hold a whole one. It is looked
+/// for by its first character: names hold few hyphens, and every call comes here.
+fn separators(text: &str) -> impl DoubleEndedIterator<Item = usize> {
+    text.match_indices('-').map(|(at, _)| at).filter(|at| text[*at..].starts_with(SEPARATOR))
 }
 
 impl fmt::Display for IntegrationName {

@@ -179,6 +179,14 @@ impl Gateway {
         reply
     }
 
+    /// Notes a request whose head could not be read: whoever sent it got a bare status at most, and no incident.
+    pub fn note_unread(&self, source: IpAddr, why: &'static str) {
+        self.table.load().nowhere.fault(why);
+        if self.log_calls {
+            tracing::info!(call.source = %source, call.reason = why, "request.unread");
+        }
+    }
+
     pub(crate) fn incident(&self) -> IncidentId {
         self.incidents.next()
     }

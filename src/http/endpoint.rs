@@ -155,6 +155,10 @@ impl Handler for SoapEndpoint {
         }
         response
     }
+
+    fn unread(&self, peer: SocketAddr, why: &'static str) {
+        self.gateway.note_unread(peer.ip(), why);
+    }
 }
 
 fn wsdl(endpoint: &Endpoint) -> Response<Full<Bytes>> {

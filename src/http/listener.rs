@@ -35,6 +35,9 @@ const BACKLOG: i32 = 1_024;
 const LINGER: Duration = Duration::from_secs(5);
 const SCRAP_BYTES: usize = 16 * 1024;
 
+/// The header fields that hyper takes unless it is told otherwise.
+const HYPER_HEADER_FIELDS: usize = 100;
+
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request from `peer`.
@@ -43,6 +46,9 @@ pub trait Handler: Send + Sync + 'static {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+
+    /// Hears of a head from `peer` that could not be read, and why; such a request never comes to [`Handler::handle`].
+    fn unread(&self, _peer: SocketAddr, _why: &'static str) {}
 }
 
 /// Opens a listening socket. Port 0 takes a free one.
@@ -137,12 +143,16 @@ async fn requests<H: Handler>(
             Ok::<_, Infallible>(response)
         })
     });
-    let serving = http1::Builder::new()
+    let mut http = http1::Builder::new();
+    if limits.header_fields != HYPER_HEADER_FIELDS {
+        // Said or not, it holds; but once it is said, hyper clears that much memory for every request.
+        http.max_headers(limits.header_fields);
+    }
+    let serving = http
         // Some clients say that they send no more, and then wait for their reply.
         .half_close(true)
         .max_buf_size(limits.head_bytes)
         .max_header_size(limits.head_bytes)
-        .max_headers(limits.header_fields)
         .serve_connection(TokioIo::new(Paced::new(stream, &pace)), service);
     let mut serving = std::pin::pin!(serving);
     let mut look = std::pin::pin!(tokio::time::sleep_until(pace.next_look().unwrap_or_else(Instant::now)));
@@ -153,14 +163,25 @@ async fn requests<H: Handler>(
             biased;
             ended = serving.as_mut() => {
                 if let Err(error) = &ended {
+                    if error.is_parse_too_large() {
+                        handler.unread(peer, "head-too-large");
+                    } else if error.is_parse() {
+                        handler.unread(peer, "head-malformed");
+                    }
                     tracing::debug!(error = %error, "connection.ended");
                 }
                 return if ended.is_err() || closing.load(Ordering::Relaxed) { Ended::Early } else { Ended::Idle };
             }
-            () = look.as_mut() => match pace.next_look() {
-                Some(next) => look.as_mut().reset(next),
-                None => return Ended::Overdue,
-            },
+            () = look.as_mut() => {
+                if let Some(next) = pace.next_look() {
+                    look.as_mut().reset(next);
+                    continue;
+                }
+                if pace.within_head() {
+                    handler.unread(peer, "head-slow");
+                }
+                return Ended::Overdue;
+            }
             () = stopped.as_mut(), if !stopping => {
                 stopping = true;
                 serving.as_mut().graceful_shutdown();

@@ -64,6 +64,11 @@ impl Pace {
         (due > now).then(|| self.start + Duration::from_millis(due.min(now.saturating_add(self.tick_ms))))
     }
 
+    /// Whether a head has begun to arrive, or is awaited on a new connection.
+    pub(crate) fn within_head(&self) -> bool {
+        self.deadline.load(Ordering::Relaxed) & IDLE == 0
+    }
+
     fn bytes_arrived(&self) {
         let deadline = self.deadline.load(Ordering::Relaxed);
         if deadline != IN_CALL && deadline & IDLE != 0 {
