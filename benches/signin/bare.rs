@@ -1,4 +1,4 @@
-//! The floor: a hyper server that reads the body and sends a canned reply of the same size.
+//! The floor: a hyper server that reads the body and sends a canned reply of the same size, in the same runtime.
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 pub(crate) fn serve() -> anyhow::Result<()> {
     let reply = Bytes::from(soapgate::contract::write_accepted(Version::Soap11));
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
+    soapgate::app::server_runtime()?.block_on(async move {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{{\"ready\":true,\"soap\":\"http://{}\"}}", listener.local_addr()?);
         loop {

@@ -85,5 +85,5 @@ pub(crate) fn prepare(folder: &Path, line: Line, accounts: &[Prepared], runtime:
 
 pub(crate) fn serve(config: &str) -> anyhow::Result<()> {
     let settings = config::load(Path::new(config), [])?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(soapgate::app::serve(settings))
+    soapgate::app::server_runtime()?.block_on(soapgate::app::serve(settings))
 }

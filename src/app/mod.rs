@@ -8,6 +8,7 @@ mod follow;
 mod harden;
 mod open;
 mod run;
+mod runtime;
 mod server;
 
 pub use check::{Check, check};
@@ -16,4 +17,5 @@ pub use demo::{DemoListeners, demo};
 pub(crate) use harden::forbid_core_dumps;
 pub use open::{OpenError, open_database};
 pub use run::serve;
+pub use runtime::{server_runtime, worker_threads};
 pub use server::Server;

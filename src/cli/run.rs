@@ -58,7 +58,7 @@ fn perform(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn serve(server: impl Future<Output = anyhow::Result<()>>) -> Result<(), Failure> {
-    let runtime = Builder::new_multi_thread().enable_all().build().map_err(|error| no_runtime(&error))?;
+    let runtime = app::server_runtime().map_err(|error| no_runtime(&error))?;
     runtime.block_on(server).map_err(|error| Failure::of_chain(&error))
 }
 

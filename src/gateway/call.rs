@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::contract::Authorization;
 use crate::domain::IncidentId;
-use crate::gateway::table::{Endpoint, RouteTable};
+use crate::gateway::table::Place;
 use crate::soap::Version;
 
 /// A request's body as far as it could be read.
@@ -34,10 +33,8 @@ pub enum Presented {
 
 /// One call, as it came in.
 pub struct Call {
-    /// The routes as they were when it came in: it keeps them, whatever is reloaded meanwhile.
-    pub table: Arc<RouteTable>,
     /// Where it was posted.
-    pub endpoint: Arc<Endpoint>,
+    pub place: Place,
     /// Its HTTP credentials.
     pub authorization: Presented,
     /// The version its media type speaks of: the reply's version when the envelope cannot be read.

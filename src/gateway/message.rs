@@ -39,9 +39,9 @@ pub(crate) fn read_message(
     institution: Option<&Institution>,
     freshness: Freshness,
 ) -> (Version, Result<Request, CallError>) {
-    let settings = &call.endpoint.route.settings;
+    let settings = &call.place.route().settings;
     let fallback = call.media_version;
-    let proven_alma = matches!(call.endpoint.served, Served::Alma(_)) && institution.is_some();
+    let proven_alma = matches!(call.place.endpoint().served, Served::Alma(_)) && institution.is_some();
     let failed = |error: ReadError| {
         let version = error.version.unwrap_or(fallback);
         // The longest text is a credential that somebody typed: on an Alma route that must not become a fault.
@@ -66,9 +66,9 @@ pub(crate) fn read_message(
     if let Err(error) = understand(call, &envelope) {
         return (version, Err(error));
     }
-    let route = &call.endpoint.route;
+    let route = call.place.route();
     note_soap_action(call, &envelope);
-    let request = match call.endpoint.served {
+    let request = match call.place.endpoint().served {
         Served::Alma(service) => {
             // The integration proved itself before the message was read, so there is an institution.
             let Some(institution) = institution else { return (version, Err(CallError::Internal)) };
@@ -113,13 +113,13 @@ fn note_soap_action(call: &Call, envelope: &Envelope<'_>) {
     let action = action.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(action);
     let named = envelope.operation().is_none_or(|operation| action.ends_with(operation.name().local.as_bytes()));
     if !action.is_empty() && !named {
-        call.endpoint.route.metrics.soap_action_mismatch();
+        call.place.route().metrics.soap_action_mismatch();
     }
 }
 
 /// Settles mandatory header blocks and, where the route wants it, encodingStyle.
 fn understand(call: &Call, envelope: &Envelope<'_>) -> Result<(), CallError> {
-    let settings = &call.endpoint.route.settings;
+    let settings = &call.place.route().settings;
     let takes_token = settings.account.contains(&AccountSource::Token);
     let security = Name::new(namespaces::WSSE, "Security");
     let strange = envelope.not_understood(|name| takes_token && *name == security);

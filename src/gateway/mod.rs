@@ -26,4 +26,4 @@ pub use route::{
 };
 pub use settings::{CacheSettings, FlagSettings, InstitutionSettings, NonceSettings, SlowDownSettings};
 pub use state::{Gateway, GatewayKeys, GatewaySettings, Queues};
-pub use table::{Endpoint, InstitutionPlan, RouteTable};
+pub use table::{Endpoint, InstitutionPlan, Mark, Place, RouteTable};

@@ -16,7 +16,7 @@ use crate::gateway::outcome::{CallError, Outcome, Stranger};
 use crate::gateway::question::Asked;
 use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
 use crate::gateway::state::Gateway;
-use crate::gateway::table::{RouteTable, Served};
+use crate::gateway::table::Served;
 use crate::gateway::verify::Scope;
 use crate::soap::Version;
 use crate::telemetry::{CallKind, account_tag};
@@ -50,9 +50,8 @@ impl Conclusion {
 
 impl Gateway {
     /// Answers one call. Nothing in it is undone when the client hangs up.
-    pub async fn answer(self: Arc<Self>, mut call: Call) -> Reply {
-        let table = Arc::clone(&call.table);
-        let conclusion = self.conclude(&table, &mut call).await;
+    pub async fn answer(&self, mut call: Call) -> Reply {
+        let conclusion = self.conclude(&mut call).await;
         self.reply(&call, &conclusion)
     }
 
@@ -62,9 +61,9 @@ impl Gateway {
         self.reply(call, &Conclusion::of(call, Outcome::Undecided(why, AccountSource::Body)))
     }
 
-    async fn conclude(&self, table: &RouteTable, call: &mut Call) -> Conclusion {
+    async fn conclude(&self, call: &mut Call) -> Conclusion {
         let mut conclusion = Conclusion::of(call, Outcome::Unauthorized(Stranger::NoCredential));
-        match self.who_calls(table, call).await {
+        match self.who_calls(call).await {
             Caller::Anybody => {}
             Caller::Integration(name) => conclusion.integration = Some(name),
             Caller::Undecided(why) => {
@@ -79,7 +78,7 @@ impl Gateway {
         let bytes = match std::mem::replace(&mut call.body, Body::Broken) {
             Body::Whole(bytes) => bytes,
             unread => {
-                conclusion.outcome = match (unread, call.endpoint.served) {
+                conclusion.outcome = match (unread, call.place.endpoint().served) {
                     // A patron can type as much as they like; see contract/alma.rs.
                     (Body::TooLarge, Served::Alma(_)) if institution.is_some() => {
                         Outcome::Refused(Rejection::UnknownAccount, AccountSource::Body)
@@ -91,7 +90,11 @@ impl Gateway {
                 return conclusion;
             }
         };
-        let freshness = Freshness { now: self.clock.now(), age: table.nonces.age, skew: table.nonces.skew };
+        let freshness = Freshness {
+            now: self.clock.now(),
+            age: call.place.table().nonces.age,
+            skew: call.place.table().nonces.skew,
+        };
         let (version, request) = read_message(call, &bytes, institution, freshness);
         drop(bytes);
         conclusion.version = version;
@@ -102,15 +105,15 @@ impl Gateway {
             Ok(Request::NoCredential) => without_credential(call),
             Ok(Request::SignIn(request)) => {
                 let account = conclusion.account.insert(request.credentials.account().clone());
-                self.sign_in(table, call, *request, account, conclusion.integration.as_ref(), freshness.now).await
+                self.sign_in(call, *request, account, conclusion.integration.as_ref(), freshness.now).await
             }
         };
         conclusion
     }
 
     /// Step 2: who calls? Never told by the XML.
-    async fn who_calls(&self, table: &RouteTable, call: &mut Call) -> Caller {
-        let route = &call.endpoint.route;
+    async fn who_calls(&self, call: &mut Call) -> Caller {
+        let route = call.place.route();
         match route.settings.integration {
             IntegrationRule::None => return Caller::Anybody,
             IntegrationRule::Basic => {}
@@ -124,7 +127,8 @@ impl Gateway {
             Presented::Several => return stranger(Stranger::SeveralCredentials),
         };
         let parsed = IntegrationName::parse(&basic.name).ok();
-        let found = parsed.and_then(|name| table.institutions.get(name.institution()).map(|at| (name, at)));
+        let found =
+            parsed.and_then(|name| call.place.table().institutions.get(name.institution()).map(|at| (name, at)));
         let Some((name, institution)) = found else {
             self.metrics.unknown_integrations.inc();
             return stranger(Stranger::NoIntegration);
@@ -148,7 +152,7 @@ impl Gateway {
         let mut not_before = None;
         if let Some(took) = verified.asked_for {
             route.metrics.integration_seconds.observe(took.as_secs_f64());
-            not_before = self.integration_answered(table, call, &name, verified.verdict);
+            not_before = self.integration_answered(call, &name, verified.verdict);
         }
         match verified.verdict {
             Verdict::Reject(rejection) => Caller::Stranger(Stranger::Rejected(rejection), known(), not_before),
@@ -159,17 +163,11 @@ impl Gateway {
 
     /// What a fresh answer about an integration leads to: a flag, a memory, or a moment before which its caller gets
     /// no reply.
-    fn integration_answered(
-        &self,
-        table: &RouteTable,
-        call: &Call,
-        name: &IntegrationName,
-        verdict: Verdict,
-    ) -> Option<Instant> {
-        let check = call.endpoint.route.settings.integration_check;
+    fn integration_answered(&self, call: &Call, name: &IntegrationName, verdict: Verdict) -> Option<Instant> {
+        let check = call.place.route().settings.integration_check;
         let known = self.knows(name);
         if known && let Some(reason) = review(SignIn::KnownIntegration, verdict) {
-            self.flag(table, name.account(), reason, Some(name));
+            self.flag(call.place.table(), name.account(), reason, Some(name));
         }
         match verdict {
             Verdict::Accept { .. } => {
@@ -197,7 +195,6 @@ impl Gateway {
     /// Steps 5 to 8 for the account, then its nonce.
     async fn sign_in(
         &self,
-        table: &RouteTable,
         call: &Call,
         request: SignInRequest,
         account: &AccountId,
@@ -205,10 +202,10 @@ impl Gateway {
         now: Timestamp,
     ) -> Outcome {
         let SignInRequest { credentials, source, nonce } = request;
-        let Some(institution) = table.institutions.get(account.institution()) else {
+        let Some(institution) = call.place.table().institutions.get(account.institution()) else {
             return Outcome::Refused(Rejection::UnknownAccount, source);
         };
-        let route = &call.endpoint.route;
+        let route = call.place.route();
         let scope = Scope {
             route: &route.fingerprint,
             institution: &institution.fingerprint,
@@ -220,7 +217,7 @@ impl Gateway {
         if let Some(took) = verified.asked_for {
             route.metrics.account_seconds.observe(took.as_secs_f64());
             if let Some(reason) = review(SignIn::Account, verified.verdict) {
-                self.flag(table, account, reason, integration);
+                self.flag(call.place.table(), account, reason, integration);
             }
         }
         match verified.verdict {
@@ -244,7 +241,7 @@ impl Gateway {
 
     /// Steps 9 and 11: the reply, one line, counters.
     fn reply(&self, call: &Call, conclusion: &Conclusion) -> Reply {
-        let route = &call.endpoint.route;
+        let route = call.place.route();
         let reply = route.replies.write(conclusion.version, &conclusion.outcome, || self.incident());
         let elapsed = call.received.elapsed();
         let kind = match &conclusion.outcome {
@@ -289,7 +286,7 @@ impl Gateway {
 /// No credential of any kind: a challenge where Basic would have been one, so that clients that wait for it send
 /// theirs; but an integration that proved itself sent its Basic already, and a second challenge would only loop.
 fn without_credential(call: &Call) -> Outcome {
-    let settings = &call.endpoint.route.settings;
+    let settings = &call.place.route().settings;
     match settings.integration {
         IntegrationRule::Basic => Outcome::Refused(Rejection::UnknownAccount, AccountSource::Body),
         IntegrationRule::None if settings.account.contains(&AccountSource::Basic) => {

@@ -17,7 +17,7 @@ use crate::gateway::outcome::{CallError, Outcome};
 use crate::gateway::replies::failure_without_route;
 use crate::gateway::settings::{CacheSettings, FlagSettings, SlowDownSettings};
 use crate::gateway::slow_down::SlowDown;
-use crate::gateway::table::{Endpoint, Fingerprint, RouteTable};
+use crate::gateway::table::{Endpoint, Fingerprint, Place, RouteTable};
 use crate::gateway::verify::Verifier;
 use crate::identity::IntegrationRegistry;
 use crate::soap::Version;
@@ -115,6 +115,12 @@ impl Gateway {
     #[must_use]
     pub fn table(&self) -> Arc<RouteTable> {
         self.table.load_full()
+    }
+
+    /// What is served at `path` now.
+    #[must_use]
+    pub fn place(&self, path: &str) -> Option<Place> {
+        Place::find(self.table.load(), path)
     }
 
     /// Serves other routes from now on.

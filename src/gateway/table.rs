@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::Guard;
 use bytes::Bytes;
 
 use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH, AlmaService, Wsdl, WsdlError};
@@ -71,7 +72,8 @@ pub struct InstitutionPlan {
 
 /// Every path that is served and every institution that is known.
 pub struct RouteTable {
-    endpoints: HashMap<String, Arc<Endpoint>>,
+    paths: HashMap<String, usize>,
+    endpoints: Vec<Endpoint>,
     pub(crate) institutions: HashMap<Institution, InstitutionEntry>,
     pub(crate) nonces: NonceSettings,
     /// Where a path that nobody serves is counted.
@@ -90,7 +92,7 @@ impl RouteTable {
         public_url: &str,
         metrics: &Metrics,
     ) -> Result<Self, WsdlError> {
-        let mut endpoints = HashMap::new();
+        let (mut paths, mut endpoints) = (HashMap::new(), Vec::new());
         for settings in routes {
             let label = settings.path.clone().unwrap_or_else(|| match settings.contract {
                 ContractKind::Alma => "alma".to_owned(),
@@ -108,7 +110,8 @@ impl RouteTable {
                     Served::Authenticate => Wsdl::authenticate()?,
                 };
                 let wsdl = Bytes::from(wsdl.at(&format!("{public_url}{path}")));
-                endpoints.insert(path, Arc::new(Endpoint { route: Arc::clone(&route), served, wsdl }));
+                paths.insert(path, endpoints.len());
+                endpoints.push(Endpoint { route: Arc::clone(&route), served, wsdl });
             }
         }
         let institutions = institutions
@@ -120,21 +123,62 @@ impl RouteTable {
                 (code, InstitutionEntry { identity, identity_timeout, probe_accounts, fingerprint })
             })
             .collect();
-        Ok(Self { endpoints, institutions, nonces, nowhere: metrics.route("none") })
+        Ok(Self { paths, endpoints, institutions, nonces, nowhere: metrics.route("none") })
     }
 
-    /// What is served at a path.
+    /// What is served at a place that was marked, for counting a call whose own routes are gone.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Arc<Endpoint>> {
-        self.endpoints.get(path)
+    pub fn marked(&self, mark: Mark) -> Option<&Endpoint> {
+        self.endpoints.get(mark.0)
     }
 
     /// The paths that are served, in order.
     #[must_use]
     pub fn paths(&self) -> Vec<&str> {
-        let mut paths: Vec<&str> = self.endpoints.keys().map(String::as_str).collect();
+        let mut paths: Vec<&str> = self.paths.keys().map(String::as_str).collect();
         paths.sort_unstable();
         paths
+    }
+}
+
+/// A path of the routes as they were when a call came in: the call keeps them, whatever is reloaded meanwhile. Nothing
+/// is counted up or down for it that every processor would have to share.
+pub struct Place {
+    table: Guard<Arc<RouteTable>>,
+    at: usize,
+}
+
+/// A place without its routes.
+#[derive(Clone, Copy)]
+pub struct Mark(usize);
+
+impl Place {
+    /// The place of `path`, if anything is served there.
+    pub(crate) fn find(table: Guard<Arc<RouteTable>>, path: &str) -> Option<Self> {
+        let at = *table.paths.get(path)?;
+        Some(Self { table, at })
+    }
+
+    /// The routes.
+    #[must_use]
+    pub fn table(&self) -> &RouteTable {
+        &self.table
+    }
+
+    /// What is served there.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.table.endpoints[self.at]
+    }
+
+    pub(crate) fn route(&self) -> &Route {
+        &self.endpoint().route
+    }
+
+    /// What finds this place's endpoint again in these routes, and with luck in those after a reload.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.at)
     }
 }
 

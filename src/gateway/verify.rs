@@ -33,11 +33,15 @@ pub(crate) struct Scope<'a> {
 type Digest = [u8; 32];
 
 /// A remembered yes.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Yes {
     must_change: bool,
-    account: Arc<AccountId>,
+    account: AccountMark,
 }
+
+/// What stands for an account in a remembered yes: counting a shared identifier up and down for every call would make
+/// processors wait for each other.
+type AccountMark = [u8; 16];
 
 /// An answer that is shared with those who wait for it, and not remembered.
 struct Passing(Result<Answer, NoAnswer>);
@@ -112,9 +116,9 @@ impl Verifier {
     /// Forgets every yes for an account, because somebody changed it.
     pub(crate) fn forget(&self, account: &AccountId) {
         self.changes.fetch_add(1, Ordering::SeqCst);
-        let changed = account.clone();
+        let changed = self.mark(account);
         // Closures are switched on above, which is all that this can fail for.
-        let _ = self.remembered.invalidate_entries_if(move |_, yes| *yes.account == changed);
+        let _ = self.remembered.invalidate_entries_if(move |_, yes| yes.account == changed);
     }
 
     async fn ask(
@@ -147,7 +151,7 @@ impl Verifier {
                     }
                 };
                 if self.changes.load(Ordering::SeqCst) == changes {
-                    Ok(Yes { must_change, account: Arc::new(credentials.account().clone()) })
+                    Ok(Yes { must_change, account: self.mark(credentials.account()) })
                 } else {
                     Err(Passing(said))
                 }
@@ -158,6 +162,15 @@ impl Verifier {
             Ok(Yes { must_change: true, .. }) => Ok(Answer::MustChange),
             Err(passing) => passing.0,
         }
+    }
+
+    fn mark(&self, account: &AccountId) -> AccountMark {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        // No institution code holds a NUL.
+        hasher.update(account.institution().as_str().as_bytes()).update(&[0]).update(account.identifier().as_bytes());
+        let mut mark = AccountMark::default();
+        hasher.finalize_xof().fill(&mut mark);
+        mark
     }
 
     fn digest(&self, scope: &Scope<'_>, credentials: &Credentials) -> Digest {

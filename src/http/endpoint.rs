@@ -12,7 +12,6 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +20,7 @@ use crate::gateway::{Body, Call, CallError, Endpoint, Gateway, Reply};
 use crate::http::body;
 use crate::http::head::{MediaType, acceptable, asks_for_wsdl, authorization, host_is_broken, wants_close};
 use crate::http::listener::Handler;
+use crate::http::room::{Permit, Room};
 use crate::http::settings::SharedLimits;
 
 static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
@@ -28,16 +28,15 @@ static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
 /// What a request became before anything was waited for.
 enum Begun {
     /// A call whose body is still to be read.
-    Call(Box<Call>, Incoming, OwnedSemaphorePermit),
+    Call(Box<Call>, Incoming, Permit),
     /// Its reply.
     Done(Response<Full<Bytes>>),
 }
 
 /// Serves the gateway's routes.
 pub struct SoapEndpoint {
-    gateway: Arc<Gateway>,
+    room: Arc<Room>,
     limits: SharedLimits,
-    permits: Arc<Semaphore>,
     /// Calls that go on without their connection.
     detached: TaskTracker,
 }
@@ -46,8 +45,8 @@ impl SoapEndpoint {
     /// An endpoint for the gateway's routes, with room for `limits.calls` calls at once.
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, limits: SharedLimits) -> Self {
-        let permits = Arc::new(Semaphore::new(limits.load().calls));
-        Self { gateway, limits, permits, detached: TaskTracker::new() }
+        let room = Arc::new(Room::new(gateway, limits.load().calls));
+        Self { room, limits, detached: TaskTracker::new() }
     }
 
     /// Waits until every call has ended, also those whose clients are gone.
@@ -62,27 +61,25 @@ impl SoapEndpoint {
         let media = MediaType::read(request.headers());
         let version = media.version;
         let refuse = |endpoint: Option<&Endpoint>, error| {
-            Begun::Done(respond(self.gateway.refuse_request(version, peer.ip(), endpoint, error)))
+            Begun::Done(respond(self.room.gateway().refuse_request(version, peer.ip(), endpoint, error)))
         };
         if host_is_broken(&request) {
             return refuse(None, CallError::BadRequest);
         }
-        let table = self.gateway.table();
-        let Some(endpoint) = table.find(request.uri().path()).map(Arc::clone) else {
+        let Some(place) = self.room.gateway().place(request.uri().path()) else {
             return refuse(None, CallError::NotFound);
         };
         let reads = request.method() == Method::GET || request.method() == Method::HEAD;
         if reads && request.uri().query().is_some_and(asks_for_wsdl) {
-            return Begun::Done(wsdl(&endpoint));
+            return Begun::Done(wsdl(place.endpoint()));
         }
         if let Err(error) = acceptable(&request, &media) {
-            return refuse(Some(&endpoint), error);
+            return refuse(Some(place.endpoint()), error);
         }
         let (head, incoming) = request.into_parts();
         let received = Instant::now();
         let call = Call {
-            table,
-            endpoint,
+            place,
             authorization: authorization(&head.headers),
             media_version: version,
             charset: media.charset,
@@ -92,33 +89,29 @@ impl SoapEndpoint {
             received,
             deadline: received,
         };
-        match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => Begun::Call(Box::new(call), incoming, permit),
-            Err(_) => Begun::Done(respond(self.gateway.answer_without_trying(&call, NoAnswer::Throttled(None)))),
+        if let Some(permit) = self.room.enter() {
+            return Begun::Call(Box::new(call), incoming, permit);
         }
+        Begun::Done(respond(self.room.gateway().answer_without_trying(&call, NoAnswer::Throttled(None))))
     }
 
     /// The reply to a call, and whether something of its body was left unread.
-    async fn call(
-        &self,
-        mut call: Box<Call>,
-        incoming: Incoming,
-        permit: OwnedSemaphorePermit,
-    ) -> (Response<Full<Bytes>>, bool) {
-        let limits = self.limits.load_full();
-        let (version, source, endpoint) = (call.media_version, call.source, Arc::clone(&call.endpoint));
-        call.body = body::read(incoming, limits.body_bytes, call.received + limits.body_time).await;
+    async fn call(&self, mut call: Box<Call>, incoming: Incoming, permit: Permit) -> (Response<Full<Bytes>>, bool) {
+        let (body_bytes, body_time, call_time) = {
+            let limits = self.limits.load();
+            (limits.body_bytes, limits.body_time, limits.call_time)
+        };
+        let (version, source, route) = (call.media_version, call.source, call.place.mark());
+        call.body = body::read(incoming, body_bytes, call.received + body_time).await;
         let unread = !matches!(call.body, Body::Whole(_));
         call.received = Instant::now();
-        call.deadline = call.received + limits.call_time;
-        let gateway = Arc::clone(&self.gateway);
-        let answering = Box::pin(async move {
-            let _held = permit;
-            gateway.answer(*call).await
+        call.deadline = call.received + call_time;
+        let answering = Box::pin(async move { permit.gateway().answer(*call).await });
+        let reply = self.run(answering).await.unwrap_or_else(|| {
+            let gateway = self.room.gateway();
+            let table = gateway.table();
+            gateway.refuse_request(version, source, table.marked(route), CallError::Internal)
         });
-        let reply = self.run(answering).await;
-        let reply =
-            reply.unwrap_or_else(|| self.gateway.refuse_request(version, source, Some(&endpoint), CallError::Internal));
         if let Some(moment) = reply.not_before {
             tokio::time::sleep_until(moment).await;
         }
@@ -157,7 +150,7 @@ impl Handler for SoapEndpoint {
     }
 
     fn unread(&self, peer: SocketAddr, why: &'static str) {
-        self.gateway.note_unread(peer.ip(), why);
+        self.room.gateway().note_unread(peer.ip(), why);
     }
 }
 

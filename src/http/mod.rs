@@ -6,6 +6,7 @@ mod head;
 mod listener;
 mod management;
 mod pace;
+mod room;
 mod settings;
 
 pub use endpoint::SoapEndpoint;
