@@ -9,7 +9,7 @@ use crate::domain::{Credentials, Institution, Rejection};
 use crate::gateway::call::{Call, Presented};
 use crate::gateway::outcome::CallError;
 use crate::gateway::table::Served;
-use crate::soap::{Document, Envelope, Name, ReadError, ReadErrorKind, Version, decode, namespaces};
+use crate::soap::{Document, Envelope, Flaw, Name, ReadError, ReadErrorKind, Version, decode, namespaces};
 
 /// What a message asks for.
 pub(crate) enum Request {
@@ -44,8 +44,7 @@ pub(crate) fn read_message(
     let proven_alma = matches!(call.place.endpoint().served, Served::Alma(_)) && institution.is_some();
     let failed = |error: ReadError| {
         let version = error.version.unwrap_or(fallback);
-        // The longest text is a credential that somebody typed: on an Alma route that must not become a fault.
-        if proven_alma && error.kind == ReadErrorKind::TextTooLong {
+        if proven_alma && can_be_typed(error.kind) {
             return (version, Ok(Request::Refused(Rejection::UnknownAccount, AccountSource::Body)));
         }
         (version, Err(CallError::Contract(ContractError::Read(error))))
@@ -103,6 +102,16 @@ pub(crate) fn read_message(
         }
     };
     (version, request.map_err(CallError::Contract))
+}
+
+/// Whether somebody can bring the error about by what they type, which on an Alma route must not become a fault: the
+/// longest text is a credential, PHP sends control characters as they are, and `]]>` stays as it is with
+/// clients that escape `&` and `<` only.
+fn can_be_typed(kind: ReadErrorKind) -> bool {
+    matches!(
+        kind,
+        ReadErrorKind::TextTooLong | ReadErrorKind::Malformed(Flaw::CharacterInText | Flaw::UnescapedSectionEnd)
+    )
 }
 
 /// Counts a `SOAPAction` that names another operation than the body: it decides nothing (WS-I BP 1.1, R1127), but a

@@ -112,8 +112,10 @@ pub enum ReadErrorKind {
 /// Why a document is not well-formed, for the log; on the wire they all look the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flaw {
-    /// A raw character that XML forbids.
+    /// A raw character that XML forbids, anywhere but in an element's text.
     Character,
+    /// A raw character that XML forbids in an element's text, where somebody may have typed it.
+    CharacterInText,
     /// `--` inside a comment.
     Comment,
     /// The XML declaration is misplaced or wrong.
@@ -259,6 +261,7 @@ impl Flaw {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Character => "malformed-character",
+            Self::CharacterInText => "malformed-character-in-text",
             Self::Comment => "malformed-comment",
             Self::Declaration => "malformed-declaration",
             Self::DoubledAttribute => "malformed-doubled-attribute",
@@ -313,8 +316,9 @@ mod tests {
         VersionMismatch,
     ];
 
-    const FLAWS: [Flaw; 12] = [
+    const FLAWS: [Flaw; 13] = [
         Flaw::Character,
+        Flaw::CharacterInText,
         Flaw::Comment,
         Flaw::Declaration,
         Flaw::DoubledAttribute,

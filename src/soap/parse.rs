@@ -5,7 +5,7 @@ use quick_xml::errors::IllFormedError;
 use quick_xml::events::Event;
 use quick_xml::{Error, Reader};
 
-use crate::soap::chars::{all_blank, survey};
+use crate::soap::chars::{all_blank, is_allowed, survey};
 use crate::soap::document::{AttributeNode, Document, Node};
 use crate::soap::reference::{Reference, resolve};
 use crate::soap::scope::{Mark, NO_NAMESPACE, Scope};
@@ -20,7 +20,7 @@ const PAIRWISE_MAX: usize = 12;
 pub(in crate::soap) fn read<'a>(input: &'a str, limits: &Limits) -> Result<Document<'a>, ReadError> {
     let survey = survey(input);
     // quick-xml would skip a byte order mark; decoding has taken the only one there may be.
-    if survey.forbidden || input.starts_with('\u{FEFF}') {
+    if input.starts_with('\u{FEFF}') {
         return Err(Flaw::Character.into());
     }
     let line_ends = if survey.carriage_return { LineEnds::Mixed } else { LineEnds::Normal };
@@ -42,6 +42,10 @@ pub(in crate::soap) fn read<'a>(input: &'a str, limits: &Limits) -> Result<Docum
         let event = reader.read_event();
         let end = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
         let raw = input.get(start..end).unwrap_or_default();
+        if survey.forbidden && !raw.chars().all(is_allowed) {
+            let in_text = !pass.open.is_empty() && matches!(event, Ok(Event::Text(_) | Event::CData(_)));
+            return Err(if in_text { Flaw::CharacterInText } else { Flaw::Character }.into());
+        }
         match event {
             Ok(Event::Start(_)) => pass.open_element(within(raw, "<", ">"))?,
             Ok(Event::Empty(_)) => {
