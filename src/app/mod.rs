@@ -7,6 +7,7 @@ mod demo;
 mod follow;
 mod harden;
 mod open;
+mod panics;
 mod run;
 mod runtime;
 mod server;

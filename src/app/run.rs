@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::harden::forbid_core_dumps;
+use crate::app::panics::log_panics;
 use crate::app::server::Server;
 use crate::config::Settings;
 use crate::telemetry::start_log;
@@ -32,6 +33,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
 /// Starts a server, says so on standard output, lets `greet` say more, and runs it to its end.
 pub(crate) async fn run(settings: Settings, greet: impl FnOnce(&Server) -> anyhow::Result<()>) -> anyhow::Result<()> {
     forbid_core_dumps()?;
+    log_panics();
     // Caught from the first moment, so that none of them ends the process half-way.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -46,16 +48,25 @@ pub(crate) async fn run(settings: Settings, greet: impl FnOnce(&Server) -> anyho
     };
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&ready)?)?;
     greet(&server)?;
+    let mut failed = false;
     loop {
         tokio::select! {
             _ = hang_up.recv() => server.reload(),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            () = server.part_ended() => {
+                tracing::error!("server.part_ended");
+                failed = true;
+                break;
+            }
         }
     }
     tracing::info!("server.stopping");
     tokio::select! {
-        stopped = server.stop() => stopped,
+        stopped = server.stop() => stopped.and_then(|()| {
+            anyhow::ensure!(!failed, "a part of the server ended by itself; its log says which");
+            Ok(())
+        }),
         _ = terminate.recv() => anyhow::bail!("stopped at once by a second signal"),
         _ = interrupt.recv() => anyhow::bail!("stopped at once by a second signal"),
     }

@@ -38,6 +38,7 @@ pub struct Server {
     readiness: Arc<Readiness>,
     stop_listening: CancellationToken,
     stop_writing: CancellationToken,
+    part_ended: CancellationToken,
     listening: JoinHandle<()>,
     background: Vec<JoinHandle<()>>,
     flag_writer: JoinHandle<()>,
@@ -55,11 +56,12 @@ impl Server {
         let (soap, management) = (soap_listener.local_addr()?, management_listener.local_addr()?);
         let limits: SharedLimits = Arc::new(ArcSwap::from_pointee(settings.server.limits.clone()));
         let (stop_listening, stop_writing) = (CancellationToken::new(), CancellationToken::new());
+        let part_ended = CancellationToken::new();
         let (metrics, readiness) = (Metrics::new(), Arc::new(Readiness::default()));
         let health = Arc::new(Management::new(Arc::clone(&readiness), metrics.clone()));
         // Health outlives the SOAP listener, so that the fall of readiness can be seen to the end.
-        let mut background =
-            vec![tokio::spawn(serve(management_listener, health, Arc::clone(&limits), stop_writing.clone()))];
+        let health = serve(management_listener, health, Arc::clone(&limits), stop_writing.clone());
+        let mut background = vec![start_part(&part_ended, health)];
 
         let database = open_database(&settings).await?;
         let clock = Arc::new(SystemClock);
@@ -81,18 +83,17 @@ impl Server {
             foundation.metrics.clone(),
         );
         let gateway = Arc::new(gateway);
-        let flag_writer = tokio::spawn(write_flags(queues.flags, Arc::new(database.flags()), stop_writing.clone()));
-        background.push(tokio::spawn(note_accepted(
-            queues.accepted,
-            database.integrations(),
-            clock,
-            stop_writing.clone(),
-        )));
-        background.push(tokio::spawn(follow_changes(feed, registry, Arc::clone(&gateway), stop_writing.clone())));
-        background.push(tokio::spawn(count_flags(database.flags(), foundation.metrics.clone(), stop_writing.clone())));
+        let write = write_flags(queues.flags, Arc::new(database.flags()), stop_writing.clone());
+        let flag_writer = start_part(&part_ended, write);
+        let note = note_accepted(queues.accepted, database.integrations(), clock, stop_writing.clone());
+        background.push(start_part(&part_ended, note));
+        let follow = follow_changes(feed, registry, Arc::clone(&gateway), stop_writing.clone());
+        background.push(start_part(&part_ended, follow));
+        let count = count_flags(database.flags(), foundation.metrics.clone(), stop_writing.clone());
+        background.push(start_part(&part_ended, count));
         let endpoint = Arc::new(SoapEndpoint::new(Arc::clone(&gateway), Arc::clone(&limits)));
-        let listening =
-            tokio::spawn(serve(soap_listener, Arc::clone(&endpoint), Arc::clone(&limits), stop_listening.clone()));
+        let calls = serve(soap_listener, Arc::clone(&endpoint), Arc::clone(&limits), stop_listening.clone());
+        let listening = start_part(&part_ended, calls);
         readiness.started();
         tracing::info!(soap = %soap, management = %management, paths = ?gateway.table().paths(), "server.started");
         Ok(Self {
@@ -106,6 +107,7 @@ impl Server {
             readiness,
             stop_listening,
             stop_writing,
+            part_ended,
             listening,
             background,
             flag_writer,
@@ -116,6 +118,11 @@ impl Server {
     #[must_use]
     pub fn config_file(&self) -> &Path {
         &self.settings.file
+    }
+
+    /// Waits until a part of the server has ended that should not have: by a panic, most likely.
+    pub(crate) async fn part_ended(&self) {
+        self.part_ended.cancelled().await;
     }
 
     /// Applies the configuration as it is now; a bad one is reported and nothing of it applied.
@@ -180,6 +187,15 @@ impl Server {
         self.foundation.database.close().await;
         Ok(())
     }
+}
+
+/// Starts a part of the server; whichever way it ends is noticed.
+fn start_part(ended: &CancellationToken, part: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    let notice = ended.clone().drop_guard();
+    tokio::spawn(async move {
+        let _notice = notice;
+        part.await;
+    })
 }
 
 fn gateway_settings(settings: &Settings) -> GatewaySettings {

@@ -46,9 +46,9 @@ pub fn read_alma(
         return Ok(AlmaCall::NotServed(known.name));
     }
     if document.forbidden_reference() {
-        return Ok(AlmaCall::Refused(Rejection::UnknownAccount));
+        return Ok(AlmaCall::Refused(Rejection::Unacceptable));
     }
-    Ok(credentials(&operation, institution).map_or(AlmaCall::Refused(Rejection::UnknownAccount), AlmaCall::SignIn))
+    Ok(credentials(&operation, institution).map_or(AlmaCall::Refused(Rejection::Unacceptable), AlmaCall::SignIn))
 }
 
 /// The credentials in `arg0` and `arg1`; `None` when they can belong to no account.

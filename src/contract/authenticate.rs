@@ -110,7 +110,7 @@ pub fn read_authenticate(
         Some(one) => {
             let source = one.source;
             match one.credentials(rule.institution, named) {
-                None => AuthenticateCall::Refused(source, Rejection::UnknownAccount),
+                None => AuthenticateCall::Refused(source, Rejection::Unacceptable),
                 Some(credentials) => {
                     let nonce = nonce.filter(|_| source == AccountSource::Token);
                     AuthenticateCall::SignIn(Claim { credentials, source, nonce })

@@ -95,6 +95,7 @@ pub fn review(sign_in: SignIn, verdict: Verdict) -> Option<Reason> {
             Rejection::Disabled
             | Rejection::Policy
             | Rejection::Shielded
+            | Rejection::Unacceptable
             | Rejection::UnknownAccount
             | Rejection::WrongPassword => None,
         },
@@ -119,6 +120,7 @@ mod tests {
             (Verdict::Reject(Rejection::Policy), None),
             (Verdict::Reject(Rejection::SetUpPending), Some(Reason::MustChange)),
             (Verdict::Reject(Rejection::Shielded), None),
+            (Verdict::Reject(Rejection::Unacceptable), None),
             (Verdict::Reject(Rejection::UnknownAccount), None),
             (Verdict::Reject(Rejection::WrongPassword), None),
             (Verdict::Undecided(NoAnswer::Unreachable), None),

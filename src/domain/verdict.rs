@@ -32,7 +32,9 @@ pub enum Rejection {
     SetUpPending,
     /// The gateway itself refused, to protect the account from being locked.
     Shielded,
-    /// No such account, or an identifier or password that can belong to none.
+    /// What was presented can be no account's identifier or password, so nobody was asked.
+    Unacceptable,
+    /// No such account.
     UnknownAccount,
     /// The password is wrong.
     WrongPassword,
@@ -51,6 +53,7 @@ impl Rejection {
             Self::Policy => "policy",
             Self::SetUpPending => "set-up-pending",
             Self::Shielded => "shielded",
+            Self::Unacceptable => "unacceptable",
             Self::UnknownAccount => "unknown-account",
             Self::WrongPassword => "wrong-password",
         }

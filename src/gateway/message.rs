@@ -45,7 +45,7 @@ pub(crate) fn read_message(
     let failed = |error: ReadError| {
         let version = error.version.unwrap_or(fallback);
         if proven_alma && can_be_typed(error.kind) {
-            return (version, Ok(Request::Refused(Rejection::UnknownAccount, AccountSource::Body)));
+            return (version, Ok(Request::Refused(Rejection::Unacceptable, AccountSource::Body)));
         }
         (version, Err(CallError::Contract(ContractError::Read(error))))
     };
@@ -105,8 +105,8 @@ pub(crate) fn read_message(
 }
 
 /// Whether somebody can bring the error about by what they type, which on an Alma route must not become a fault: the
-/// longest text is a credential, PHP sends control characters as they are, and `]]>` stays as it is with
-/// clients that escape `&` and `<` only.
+/// longest text is a credential, PHP sends control characters as they are, and `]]>` stays as it is with clients that
+/// escape `&` and `<` only. Bytes that are not in the encoding they claim are a broken client's.
 fn can_be_typed(kind: ReadErrorKind) -> bool {
     matches!(
         kind,
@@ -151,7 +151,7 @@ fn account_basic(presented: &mut Presented, takes_basic: bool) -> Result<Option<
         Presented::Once(Authorization::Basic(basic)) => Ok(Some(basic)),
         Presented::Once(Authorization::None) => Ok(None),
         Presented::Once(Authorization::Unreadable) => {
-            Err(Ok(Request::Refused(Rejection::UnknownAccount, AccountSource::Basic)))
+            Err(Ok(Request::Refused(Rejection::Unacceptable, AccountSource::Basic)))
         }
         Presented::Several => Err(Err(CallError::Contract(ContractError::Ambiguous))),
     }

@@ -81,7 +81,7 @@ impl Gateway {
                 conclusion.outcome = match (unread, call.place.endpoint().served) {
                     // A patron can type as much as they like; see contract/alma.rs.
                     (Body::TooLarge, Served::Alma(_)) if institution.is_some() => {
-                        Outcome::Refused(Rejection::UnknownAccount, AccountSource::Body)
+                        Outcome::Refused(Rejection::Unacceptable, AccountSource::Body)
                     }
                     (Body::TooLarge, Served::Alma(_) | Served::Authenticate) => Outcome::Failed(CallError::TooLarge),
                     (Body::Slow, _) => Outcome::Failed(CallError::Slow),
@@ -288,7 +288,7 @@ impl Gateway {
 fn without_credential(call: &Call) -> Outcome {
     let settings = &call.place.route().settings;
     match settings.integration {
-        IntegrationRule::Basic => Outcome::Refused(Rejection::UnknownAccount, AccountSource::Body),
+        IntegrationRule::Basic => Outcome::Refused(Rejection::Unacceptable, AccountSource::Body),
         IntegrationRule::None if settings.account.contains(&AccountSource::Basic) => {
             Outcome::Unauthorized(Stranger::NoCredential)
         }

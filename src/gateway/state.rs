@@ -54,6 +54,9 @@ pub struct Queues {
     pub accepted: AcceptedReceiver,
 }
 
+/// Changes that are dropped from the cache one by one; more of them empty it.
+const CHANGES_ONE_BY_ONE: usize = 64;
+
 /// First acceptances that may wait; there are never more integrations than an institution has systems.
 const ACCEPTED_WAITING: usize = 256;
 
@@ -131,6 +134,8 @@ impl Gateway {
     /// Drops what is remembered of accounts and integrations that somebody changed.
     pub fn follow(&self, news: &News) {
         match news {
+            // Each change is compared with every entry: many at once cost less than all entries asked again.
+            News::Changes(changes) if changes.len() > CHANGES_ONE_BY_ONE => self.verifier.forget_all(),
             News::Changes(changes) => {
                 for change in changes {
                     match change {

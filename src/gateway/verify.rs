@@ -130,6 +130,7 @@ impl Verifier {
         source: IpAddr,
         deadline: Instant,
     ) -> Result<Answer, NoAnswer> {
+        let before = self.changes.load(Ordering::SeqCst);
         let answered = self
             .remembered
             .try_get_with(digest, async {
@@ -157,6 +158,10 @@ impl Verifier {
                 }
             })
             .await;
+        if answered.is_ok() && self.changes.load(Ordering::SeqCst) != before {
+            // A change came between the last look at the count and the entry: what it should have ended goes now.
+            self.remembered.invalidate(&digest).await;
+        }
         match answered {
             Ok(Yes { must_change: false, .. }) => Ok(Answer::Accepted),
             Ok(Yes { must_change: true, .. }) => Ok(Answer::MustChange),

@@ -57,8 +57,8 @@ impl Default for HashingSettings {
             parallelism: 1,
             accounts: None,
             integrations: None,
-            waiting: 128,
-            per_source: 32,
+            waiting: 256,
+            per_source: 192,
         }
     }
 }
