@@ -220,7 +220,8 @@ impl Gateway {
     pub(crate) fn flag(&self, table: &RouteTable, account: &AccountId, reason: Reason, by: Option<&IntegrationName>) {
         let probes = table.institutions.get(account.institution()).map(|entry| &entry.probe_accounts);
         if probes.is_none_or(|probes| !probes.contains(account)) {
-            self.flags.put(account.clone(), reason, by.cloned(), self.clock.now());
+            let by = by.map(|name| self.registry.registered_name(name).unwrap_or_else(|| name.clone()));
+            self.flags.put(account.clone(), reason, by, self.clock.now());
         }
     }
 

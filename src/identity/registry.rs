@@ -80,6 +80,12 @@ impl IntegrationRegistry {
         self.entries.load().contains_key(name.account())
     }
 
+    /// An integration's name as it was registered, which its caller may spell in another case.
+    #[must_use]
+    pub fn registered_name(&self, name: &IntegrationName) -> Option<IntegrationName> {
+        self.entries.load().get(name.account()).map(|record| record.name.clone())
+    }
+
     /// Checks an integration's secret. `None` is a name that no integration can have; it takes as long as any other.
     ///
     /// # Errors
