@@ -61,6 +61,12 @@ pub enum CallError {
     Contract(ContractError),
     /// An `Expect` that nobody can meet.
     Expectation,
+    /// The request's head breaks HTTP's rules.
+    HeadMalformed,
+    /// The head did not arrive in time.
+    HeadSlow,
+    /// The head is too large, or has too many fields.
+    HeadTooLarge,
     /// A fault of our own.
     Internal,
     /// Neither Content-Length nor Transfer-Encoding.
@@ -98,6 +104,9 @@ impl CallError {
             Self::Coding => "transfer-coding",
             Self::Contract(error) => error.label(),
             Self::Expectation => "expectation",
+            Self::HeadMalformed => "head-malformed",
+            Self::HeadSlow => "head-slow",
+            Self::HeadTooLarge => "head-too-large",
             Self::Internal => "internal",
             Self::LengthRequired => "length-required",
             Self::MediaType => "media-type",
@@ -122,6 +131,9 @@ impl CallError {
             Self::BadRequest
             | Self::Coding
             | Self::Expectation
+            | Self::HeadMalformed
+            | Self::HeadSlow
+            | Self::HeadTooLarge
             | Self::LengthRequired
             | Self::MediaType
             | Self::MethodNotAllowed
@@ -135,10 +147,11 @@ impl CallError {
     #[must_use]
     pub fn wire_text(&self) -> &'static str {
         match self {
-            Self::BadRequest => "The request is malformed",
+            Self::BadRequest | Self::HeadMalformed => "The request is malformed",
             Self::Coding => "The request must be sent as it is or in chunks",
             Self::Contract(error) => error.wire_text(),
             Self::Expectation => "The request expects what this server cannot do",
+            Self::HeadTooLarge => "The head of the request is too large",
             Self::Internal => "The server failed to answer",
             Self::LengthRequired => "The request must say its length",
             Self::MediaType => "The request must be text/xml or application/soap+xml, not compressed",
@@ -147,7 +160,7 @@ impl CallError {
             Self::NotFound => "No service has this address",
             Self::NotUnderstood(_) => "A mandatory header block is not understood",
             Self::Replayed => "The security token was used before",
-            Self::Slow => "The request did not arrive in time",
+            Self::HeadSlow | Self::Slow => "The request did not arrive in time",
             Self::TooLarge => "The request is too large",
         }
     }

@@ -160,14 +160,15 @@ fn unauthorized(version: Version, incident: IncidentId) -> Reply {
 /// The status of a failure: HTTP's own where HTTP has one, else the fault's by its version and the route.
 fn failure_status(error: &CallError, version: Version, route: FaultStatus) -> u16 {
     match error {
-        CallError::BadRequest => 400,
+        CallError::BadRequest | CallError::HeadMalformed => 400,
         CallError::Coding => 501,
         CallError::Expectation => 417,
+        CallError::HeadTooLarge => 431,
         CallError::LengthRequired => 411,
         CallError::MediaType => 415,
         CallError::MethodNotAllowed => 405,
         CallError::NotFound => 404,
-        CallError::Slow => 408,
+        CallError::HeadSlow | CallError::Slow => 408,
         CallError::TooLarge => 413,
         CallError::NoncesFull => 503,
         CallError::Internal => match version {
@@ -195,6 +196,9 @@ fn failure(version: Version, error: &CallError, status: u16, incident: IncidentI
         | CallError::Coding
         | CallError::Contract(_)
         | CallError::Expectation
+        | CallError::HeadMalformed
+        | CallError::HeadSlow
+        | CallError::HeadTooLarge
         | CallError::Internal
         | CallError::LengthRequired
         | CallError::NotFound

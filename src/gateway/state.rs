@@ -190,12 +190,19 @@ impl Gateway {
         reply
     }
 
-    /// Notes a request whose head could not be read: whoever sent it got a bare status at most, and no incident.
-    pub fn note_unread(&self, source: IpAddr, why: &'static str) {
-        self.table.load().nowhere.fault(why);
+    /// A reply to a request from `source` whose head could not be read: no call, and counted as a fault only. Nobody
+    /// knows its SOAP version, so it is the one that every toolkit reads.
+    #[must_use]
+    pub fn refuse_head(&self, source: IpAddr, error: &CallError) -> Reply {
+        let reply = failure_without_route(Version::Soap11, error, self.incident());
+        self.table.load().nowhere.fault(error.label());
         if self.log_calls {
-            tracing::info!(call.source = %source, call.reason = why, "request.unread");
+            tracing::info!(
+                call.incident = reply.incident.as_ref().map(IncidentId::as_str), call.reason = error.label(),
+                call.status = reply.status, call.source = %source, "request.unread"
+            );
         }
+        reply
     }
 
     pub(crate) fn incident(&self) -> IncidentId {

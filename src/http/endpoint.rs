@@ -22,6 +22,7 @@ use crate::http::head::{MediaType, acceptable, asks_for_wsdl, authorization, hos
 use crate::http::listener::Handler;
 use crate::http::room::{Permit, Room};
 use crate::http::settings::SharedLimits;
+use crate::http::unread::Unread;
 
 static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
 
@@ -149,8 +150,13 @@ impl Handler for SoapEndpoint {
         response
     }
 
-    fn unread(&self, peer: SocketAddr, why: &'static str) {
-        self.room.gateway().note_unread(peer.ip(), why);
+    fn unread(&self, peer: SocketAddr, why: Unread) -> Response<Bytes> {
+        let error = match why {
+            Unread::Malformed => CallError::HeadMalformed,
+            Unread::Slow => CallError::HeadSlow,
+            Unread::TooLarge => CallError::HeadTooLarge,
+        };
+        written(self.room.gateway().refuse_head(peer.ip(), &error))
     }
 }
 
@@ -161,7 +167,11 @@ fn wsdl(endpoint: &Endpoint) -> Response<Full<Bytes>> {
 }
 
 fn respond(reply: Reply) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(reply.body));
+    written(reply).map(Full::new)
+}
+
+fn written(reply: Reply) -> Response<Bytes> {
+    let mut response = Response::new(reply.body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.version.media_type()));

@@ -27,6 +27,7 @@ use zeroize::Zeroizing;
 
 use crate::http::pace::{Pace, Paced};
 use crate::http::settings::{HttpLimits, SharedLimits};
+use crate::http::unread::{Unread, last_words};
 
 /// Connections that the kernel may hold before they are accepted.
 const BACKLOG: i32 = 1_024;
@@ -47,8 +48,9 @@ pub trait Handler: Send + Sync + 'static {
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 
-    /// Hears of a head from `peer` that could not be read, and why; such a request never comes to [`Handler::handle`].
-    fn unread(&self, _peer: SocketAddr, _why: &'static str) {}
+    /// Answers a head from `peer` that could not be read; such a request never comes to [`Handler::handle`]. The
+    /// connection closes behind it.
+    fn unread(&self, peer: SocketAddr, why: Unread) -> Response<Bytes>;
 }
 
 /// Opens a listening socket. Port 0 takes a free one.
@@ -109,8 +111,16 @@ async fn connection<H: Handler>(
         tracing::debug!(error = %error, "connection.nodelay");
     }
     match requests(&mut stream, peer, handler, limits, stop).await {
-        Ended::Early => Box::pin(linger(stream)).await,
+        Ended::Early => Box::pin(linger(stream, Vec::new())).await,
         Ended::Idle | Ended::Overdue => {}
+        Ended::Unread(why, turn) => {
+            let reply = handler.unread(peer, why);
+            let last = match turn {
+                Turn::Ours => last_words(&reply),
+                Turn::Taken => Vec::new(),
+            };
+            Box::pin(linger(stream, last)).await;
+        }
     }
 }
 
@@ -122,6 +132,22 @@ enum Ended {
     Idle,
     /// The client took too long.
     Overdue,
+    /// With a head that could not be read.
+    Unread(Unread, Turn),
+}
+
+/// Whether a last reply of our own can follow what was written.
+enum Turn {
+    /// Every reply before it is complete, and hyper's was swallowed.
+    Ours,
+    /// Part of another reply may stand there.
+    Taken,
+}
+
+impl Turn {
+    fn ours(ours: bool) -> Self {
+        if ours { Self::Ours } else { Self::Taken }
+    }
 }
 
 async fn requests<H: Handler>(
@@ -163,12 +189,13 @@ async fn requests<H: Handler>(
             biased;
             ended = serving.as_mut() => {
                 if let Err(error) = &ended {
-                    if error.is_parse_too_large() {
-                        handler.unread(peer, "head-too-large");
-                    } else if error.is_parse() {
-                        handler.unread(peer, "head-malformed");
-                    }
                     tracing::debug!(error = %error, "connection.ended");
+                    if error.is_parse() {
+                        let why = if error.is_parse_too_large() { Unread::TooLarge } else { Unread::Malformed };
+                        // To HTTP/2's greeting hyper itself says nothing.
+                        let silent = error.is_parse_version_h2() && !pace.reply_owed();
+                        return Ended::Unread(why, Turn::ours(silent || pace.reply_swallowed()));
+                    }
                 }
                 return if ended.is_err() || closing.load(Ordering::Relaxed) { Ended::Early } else { Ended::Idle };
             }
@@ -178,7 +205,7 @@ async fn requests<H: Handler>(
                     continue;
                 }
                 if pace.within_head() {
-                    handler.unread(peer, "head-slow");
+                    return Ended::Unread(Unread::Slow, Turn::ours(!pace.reply_owed()));
                 }
                 return Ended::Overdue;
             }
@@ -190,11 +217,13 @@ async fn requests<H: Handler>(
     }
 }
 
-/// Reads what is still on its way and throws it away: closing with something unread resets the connection, and a reset
-/// takes the reply from a client that sends everything before it reads, as most toolkits do.
-async fn linger(mut stream: TcpStream) {
+/// Writes what is left to say, then reads what is still on its way and throws it away: closing with something unread
+/// resets the connection, and a reset takes the reply from a client that sends everything before it reads, as most
+/// toolkits do.
+async fn linger(mut stream: TcpStream, last: Vec<u8>) {
     let reading = async {
         let mut scrap = Zeroizing::new(vec![0; SCRAP_BYTES]);
+        stream.write_all(&last).await?;
         stream.shutdown().await?;
         while stream.read(&mut scrap).await? > 0 {}
         Ok::<_, io::Error>(())

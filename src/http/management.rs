@@ -11,6 +11,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::http::listener::Handler;
+use crate::http::unread::Unread;
 use crate::telemetry::Metrics;
 
 /// What keeps the server from being ready: each latch is set when its part is.
@@ -96,10 +97,24 @@ impl Handler for Management {
             _ => plain(StatusCode::NOT_FOUND, "nothing is served here\n"),
         }
     }
+
+    fn unread(&self, _: SocketAddr, why: Unread) -> Response<Bytes> {
+        match why {
+            Unread::Malformed => text(StatusCode::BAD_REQUEST, "the request is malformed\n"),
+            Unread::Slow => text(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time\n"),
+            Unread::TooLarge => {
+                text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too large\n")
+            }
+        }
+    }
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+fn plain(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
+    text(status, words).map(Full::new)
+}
+
+fn text(status: StatusCode, words: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(words.as_bytes()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

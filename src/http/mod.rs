@@ -8,8 +8,10 @@ mod management;
 mod pace;
 mod room;
 mod settings;
+mod unread;
 
 pub use endpoint::SoapEndpoint;
 pub use listener::{Handler, bind, serve};
 pub use management::{Management, Readiness};
 pub use settings::{HttpLimits, ServerSettings, SharedLimits};
+pub use unread::Unread;

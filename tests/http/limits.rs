@@ -27,16 +27,48 @@ async fn call_begun(gateway: &TestGateway, post: &Post) -> Connection {
     connection
 }
 
+async fn told_too_slow(connection: &mut Connection) {
+    let reply = connection.reply().await.expect("a reply");
+    assert_eq!((reply.status(), reply.header("connection")), (408, Some("close")));
+    assert_eq!(reply.header("content-type"), Some("text/xml; charset=utf-8"));
+    let incident = reply.header("x-soapgate-incident").expect("an incident");
+    let text =
+        format!("<faultcode>S:Client</faultcode><faultstring>The request did not arrive in time (incident {incident})");
+    assert!(reply.text().contains(&text), "{}", reply.text());
+    assert!(connection.rest().await.is_empty());
+}
+
 fn waiting(post: Post) -> Post {
     post.with("Expect", "100-continue")
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_to_its_end_ends_the_connection() {
+async fn a_head_that_does_not_come_to_its_end_is_told_so() {
     let gateway = TestGateway::start_tuned(CONFIG, short_times).await;
     let mut connection = Connection::open(gateway.soap).await;
     connection.send(b"POST /soap/authenticate HTTP/1.1\r\nHost:").await;
-    assert!(connection.rest().await.is_empty());
+    told_too_slow(&mut connection).await;
+
+    let mut connection = Connection::open(gateway.soap).await;
+    connection.send(&alma("reader", "correct horse battery").bytes()).await;
+    assert_eq!(connection.reply().await.expect("a reply").status(), 200);
+    connection.send(b"P").await;
+    told_too_slow(&mut connection).await;
+}
+
+#[tokio::test]
+async fn the_management_listener_says_why_it_could_not_read_a_head() {
+    let gateway = TestGateway::start_tuned(CONFIG, short_times).await;
+    let large = format!("GET /livez HTTP/1.1\r\nHost: test\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    let cases = [
+        ("GET /livez HTTP/1.1\r\nHost : test\r\n\r\n", 400, "the request is malformed\n"),
+        ("GET /livez HTTP/1.1\r\nHost", 408, "the request did not arrive in time\n"),
+        (&large, 431, "the head of the request is too large\n"),
+    ];
+    for (request, status, text) in cases {
+        let reply = exchange(gateway.management, request.as_bytes()).await;
+        assert_eq!((reply.status(), reply.text(), reply.header("connection")), (status, text, Some("close")));
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,9 @@ async fn a_head_that_cannot_be_read_leaves_a_line_and_is_counted() {
     assert_eq!(exchange(server.soap, b"POST / HTTP/1.1\r\nHost : test\r\n\r\n").await.status(), 400);
     let mut slow = Connection::open(server.soap).await;
     slow.send(b"POST / HTTP/1.1\r\nHost: te").await;
+    let slow = slow.reply().await.expect("a reply");
+    assert_eq!(slow.status(), 408);
+    let incident = slow.header("x-soapgate-incident").expect("an incident");
     let kinds = ["head-malformed", "head-slow", "head-too-large"];
     until("all three are counted", async || {
         let metrics = exchange(server.management, b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n").await;
@@ -75,5 +78,6 @@ async fn a_head_that_cannot_be_read_leaves_a_line_and_is_counted() {
             (line["message"].as_str(), line["call.source"].as_str()),
             (Some("request.unread"), Some("127.0.0.1"))
         );
+        assert_eq!(line["call.incident"] == incident, kind == "head-slow", "{line}");
     }
 }
