@@ -2,9 +2,13 @@
 
 use std::hint::black_box;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::password_hash::try_generate_salt;
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, Version};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
+use crate::identity::memory::Memory;
 use crate::identity::{HashingError, HashingSettings};
 use crate::store::StoredHash;
 
@@ -58,9 +62,25 @@ impl Hasher {
         Ok(Self { argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, params) })
     }
 
-    pub(crate) fn hash(&self, password: &[u8]) -> (Result<StoredHash, HashingError>, Work) {
-        let hash = self.argon.hash_password(password).map_err(HashingError::failed);
+    pub(crate) fn hash(&self, memory: &mut Memory, password: &[u8]) -> (Result<StoredHash, HashingError>, Work) {
+        let hash = self.hash_with_new_salt(memory, password).map_err(HashingError::failed);
         (hash.map(|hash| StoredHash::new(hash.to_string())), Work::of(self.argon.params()))
+    }
+
+    fn hash_with_new_salt(
+        &self,
+        memory: &mut Memory,
+        password: &[u8],
+    ) -> Result<PasswordHash, argon2::password_hash::Error> {
+        let salt = Salt::new(&try_generate_salt()?)?;
+        let output = output(&self.argon, memory, password, &salt, Params::DEFAULT_OUTPUT_LEN)?;
+        Ok(PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(self.argon.params())?,
+            salt: Some(salt),
+            hash: Some(Output::new(&output)?),
+        })
     }
 
     /// Checks a password. Every check takes the work of the configured parameters, whatever it finds and whether there
@@ -72,61 +92,82 @@ impl Hasher {
     /// - a hash made with dearer parameters takes longer than the others until the account's next accepted sign-in or
     ///   new password renews it. That cannot be hidden short of doing the dearest stored work for everybody, so lower
     ///   the parameters only when there is a reason to.
-    pub(crate) fn verify(&self, password: &[u8], stored: Option<&StoredHash>) -> (Result<Match, HashingError>, Work) {
+    pub(crate) fn verify(
+        &self,
+        memory: &mut Memory,
+        password: &[u8],
+        stored: Option<&StoredHash>,
+    ) -> (Result<Match, HashingError>, Work) {
         let Some(stored) = stored else {
-            let done = burn(self.argon.params(), password);
+            let done = burn(&self.argon, memory, password);
             return (done.map(|()| Match::Mismatched), Work::of(self.argon.params()));
         };
-        let (hash, params) = match read(stored) {
-            Ok(read) => read,
+        let stored = match Stored::read(stored) {
+            Ok(stored) => stored,
             Err(error) => return (Err(error), Work::default()),
         };
-        let work = Work::of(&params);
-        let found = match self.argon.verify_password(password, &hash) {
-            Ok(()) => Match::Matched { rehash_needed: self.is_other(&hash, &params) },
-            Err(argon2::password_hash::Error::PasswordInvalid) => Match::Mismatched,
-            Err(error) => return (Err(HashingError::failed(error)), work),
+        let work = Work::of(stored.argon.params());
+        let found = match output(&stored.argon, memory, password, &stored.salt, stored.output.len()) {
+            Ok(output) if bool::from(output.ct_eq(stored.output.as_bytes())) => {
+                Match::Matched { rehash_needed: self.is_other(&stored) }
+            }
+            Ok(_) => Match::Mismatched,
+            Err(error) => return (Err(HashingError::failed(error.into())), work),
         };
-        match self.make_up_for(&params, password) {
+        match self.make_up_for(stored.argon.params(), memory, password) {
             Ok(extra) => (Ok(found), work.and(extra)),
             Err(error) => (Err(error), work),
         }
     }
 
-    fn is_other(&self, hash: &PasswordHash, params: &Params) -> bool {
-        let ours = self.argon.params();
-        hash.algorithm.as_str() != ARGON2ID_IDENT.as_str()
-            || hash.version != Some(Version::V0x13.into())
-            || (params.m_cost(), params.t_cost(), params.p_cost()) != (ours.m_cost(), ours.t_cost(), ours.p_cost())
-            || hash.hash.is_none_or(|output| output.len() < Params::DEFAULT_OUTPUT_LEN)
+    fn is_other(&self, stored: &Stored) -> bool {
+        let (theirs, ours) = (stored.argon.params(), self.argon.params());
+        stored.algorithm != Algorithm::Argon2id
+            || stored.version != Some(Version::V0x13)
+            || (theirs.m_cost(), theirs.t_cost(), theirs.p_cost()) != (ours.m_cost(), ours.t_cost(), ours.p_cost())
+            || stored.output.len() < Params::DEFAULT_OUTPUT_LEN
     }
 
     /// Work that, added to that of `done`, is about the configured amount: as many passes over as little memory as the
     /// difference takes.
-    fn make_up_for(&self, done: &Params, password: &[u8]) -> Result<Work, HashingError> {
+    fn make_up_for(&self, done: &Params, memory: &mut Memory, password: &[u8]) -> Result<Work, HashingError> {
         let ours = self.argon.params();
         let missing = Work::of(ours).kib_passes.saturating_sub(Work::of(done).kib_passes);
         let passes = missing.div_ceil(u64::from(ours.m_cost())).max(1);
-        let memory = u32::try_from(missing / passes).unwrap_or(u32::MAX);
-        if memory < Params::MIN_M_COST {
+        let kib = u32::try_from(missing / passes).unwrap_or(u32::MAX);
+        if kib < Params::MIN_M_COST {
             return Ok(Work::default());
         }
         let passes = u32::try_from(passes).unwrap_or(u32::MAX);
-        let params = Params::new(memory, passes, 1, None).map_err(HashingError::parameters)?;
-        burn(&params, password)?;
-        Ok(Work::of(&params))
+        let params = Params::new(kib, passes, 1, None).map_err(HashingError::parameters)?;
+        let work = Work::of(&params);
+        burn(&Argon2::new(Algorithm::Argon2id, Version::V0x13, params), memory, password)?;
+        Ok(work)
     }
 }
 
-fn read(stored: &StoredHash) -> Result<(PasswordHash, Params), HashingError> {
-    let hash = PasswordHash::new(stored.as_str()).map_err(|_| HashingError::unreadable())?;
-    Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| HashingError::unreadable())?;
-    let params = Params::try_from(&hash).map_err(|_| HashingError::unreadable())?;
-    if hash.salt.is_none() || hash.hash.is_none() {
-        return Err(HashingError::unreadable());
+/// A stored hash and the argon2 that it was made with.
+struct Stored {
+    argon: Argon2<'static>,
+    algorithm: Algorithm,
+    version: Option<Version>,
+    salt: Salt,
+    output: Output,
+}
+
+impl Stored {
+    fn read(stored: &StoredHash) -> Result<Self, HashingError> {
+        let hash = PasswordHash::new(stored.as_str()).map_err(|_| HashingError::unreadable())?;
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| HashingError::unreadable())?;
+        let version = hash.version.map(Version::try_from).transpose().map_err(|_| HashingError::unreadable())?;
+        let params = Params::try_from(&hash).map_err(|_| HashingError::unreadable())?;
+        let (Some(salt), Some(output)) = (hash.salt, hash.hash) else {
+            return Err(HashingError::unreadable());
+        };
+        within_limits(&params)?;
+        let argon = Argon2::new(algorithm, version.unwrap_or_default(), params);
+        Ok(Self { argon, algorithm, version, salt, output })
     }
-    within_limits(&params)?;
-    Ok((hash, params))
 }
 
 fn within_limits(params: &Params) -> Result<(), HashingError> {
@@ -135,18 +176,32 @@ fn within_limits(params: &Params) -> Result<(), HashingError> {
     if within { Ok(()) } else { Err(HashingError::too_costly()) }
 }
 
+/// One run of argon2: every run is this one, so that none allocates its memory for itself.
+fn output(
+    argon: &Argon2<'_>,
+    memory: &mut Memory,
+    password: &[u8],
+    salt: &[u8],
+    length: usize,
+) -> Result<Zeroizing<Vec<u8>>, argon2::Error> {
+    let mut output = Zeroizing::new(vec![0; length]);
+    let blocks = memory.of(argon.params().m_cost())?;
+    argon.hash_password_into_with_memory(password, salt, &mut output, blocks)?;
+    Ok(output)
+}
+
 /// The work of a hash that nobody looks at.
-fn burn(params: &Params, password: &[u8]) -> Result<(), HashingError> {
-    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
-        .hash_password_into(password, &[0; 16], &mut output)
+fn burn(argon: &Argon2<'_>, memory: &mut Memory, password: &[u8]) -> Result<(), HashingError> {
+    let output = output(argon, memory, password, &[0; 16], Params::DEFAULT_OUTPUT_LEN)
         .map_err(|error| HashingError::failed(error.into()))?;
-    black_box(output);
+    black_box(&*output);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::{PasswordHasher, PasswordVerifier};
+
     use super::*;
     use crate::domain::NoAnswer;
     use crate::identity::fixture;
@@ -157,11 +212,15 @@ mod tests {
     }
 
     fn hashed(hasher: &Hasher, password: &str) -> StoredHash {
-        hasher.hash(password.as_bytes()).0.expect("hashed")
+        hasher.hash(&mut memory(), password.as_bytes()).0.expect("hashed")
+    }
+
+    fn memory() -> Memory {
+        Memory::new(64)
     }
 
     fn found(hasher: &Hasher, password: &str, stored: &StoredHash) -> Match {
-        hasher.verify(password.as_bytes(), Some(stored)).0.expect("checked")
+        hasher.verify(&mut memory(), password.as_bytes(), Some(stored)).0.expect("checked")
     }
 
     #[test]
@@ -196,17 +255,33 @@ mod tests {
     }
 
     #[test]
+    fn what_earlier_checks_left_in_the_memory_changes_no_result() {
+        let mut memory = memory();
+        for (kib, passes) in [(64, 1), (16, 3), (256, 2), (8, 1), (100, 2)] {
+            let hasher = hasher(kib, passes);
+            let stored = hasher.hash(&mut memory, b"secret").0.expect("hashed");
+            let theirs = PasswordHash::new(stored.as_str()).expect("a hash");
+            assert_eq!(Argon2::default().verify_password(b"secret", &theirs), Ok(()), "{}", stored.as_str());
+            for (password, expected) in [("secret", Match::Matched { rehash_needed: false }), ("no", Match::Mismatched)]
+            {
+                let found = hasher.verify(&mut memory, password.as_bytes(), Some(&stored)).0.expect("checked");
+                assert_eq!(found, expected, "{password} {}", stored.as_str());
+            }
+        }
+    }
+
+    #[test]
     fn every_check_is_the_same_amount_of_work() {
         let now = hasher(256, 2);
         let same = hashed(&now, "secret");
         let cheaper = [(8, 1), (64, 1), (64, 3), (256, 1), (100, 5)].map(|(m, t)| hashed(&hasher(m, t), "secret"));
         let expected = 256 * 2;
-        assert_eq!(now.verify(b"secret", None).1, Work { hashes: 1, kib_passes: expected });
-        assert_eq!(now.verify(b"secret", Some(&same)).1, Work { hashes: 1, kib_passes: expected });
-        assert_eq!(now.verify(b"wrong", Some(&same)).1, Work { hashes: 1, kib_passes: expected });
+        assert_eq!(now.verify(&mut memory(), b"secret", None).1, Work { hashes: 1, kib_passes: expected });
+        assert_eq!(now.verify(&mut memory(), b"secret", Some(&same)).1, Work { hashes: 1, kib_passes: expected });
+        assert_eq!(now.verify(&mut memory(), b"wrong", Some(&same)).1, Work { hashes: 1, kib_passes: expected });
         for stored in cheaper {
             for password in ["secret", "wrong"] {
-                let work = now.verify(password.as_bytes(), Some(&stored)).1;
+                let work = now.verify(&mut memory(), password.as_bytes(), Some(&stored)).1;
                 assert!(expected - work.kib_passes <= 8, "{} took {work:?}", stored.as_str());
             }
         }
@@ -221,7 +296,7 @@ mod tests {
             "$argon2id$v=19$m=1024,t=1,p=64$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
         ];
         for phc in cases {
-            let (result, work) = hasher.verify(b"secret", Some(&StoredHash::new(phc)));
+            let (result, work) = hasher.verify(&mut memory(), b"secret", Some(&StoredHash::new(phc)));
             let error = result.expect_err(phc);
             assert_eq!(error.to_string(), "the argon2 parameters are above 256 MiB, 16 passes or 16 lanes");
             assert_eq!((error.no_answer(), work), (NoAnswer::Misconfigured, Work::default()));
@@ -237,10 +312,11 @@ mod tests {
             "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
             "$argon2id$v=19$m=64,t=1,p=1",
             "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0",
+            "$argon2id$v=20$m=64,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
             "$argon2id$v=19$m=0,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g",
         ];
         for phc in cases {
-            let error = hasher.verify(b"secret", Some(&StoredHash::new(phc))).0.expect_err(phc);
+            let error = hasher.verify(&mut memory(), b"secret", Some(&StoredHash::new(phc))).0.expect_err(phc);
             assert_eq!(error.no_answer(), NoAnswer::Misconfigured, "{phc}");
             assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
         }

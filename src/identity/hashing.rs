@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::Password;
 use crate::identity::argon::{Hasher, Match, Work};
+use crate::identity::memory::Memory;
 use crate::identity::share::{Place, Share};
 use crate::identity::{HashingError, HashingSettings};
 use crate::store::StoredHash;
@@ -67,7 +68,8 @@ impl HashingPool {
     /// When argon2 cannot work with the parameters, or they are above what a stored hash may ask for.
     pub fn new(settings: &HashingSettings) -> Result<Self, HashingError> {
         let share = |running: Option<NonZeroUsize>| {
-            Share::new(running.unwrap_or_else(half_the_cores), settings.waiting, settings.per_source)
+            let running = running.unwrap_or_else(half_the_cores);
+            Share::new(running, settings.waiting, settings.per_source, settings.memory_kib)
         };
         Ok(Self {
             hasher: Arc::new(Hasher::new(settings)?),
@@ -92,7 +94,7 @@ impl HashingPool {
         let place = self.share(turn.lane).enter(turn.source, turn.deadline).await?;
         let password = copy(password);
         let stored = stored.cloned();
-        let check = self.run(place, move |hasher| hasher.verify(&password, stored.as_ref()));
+        let check = self.run(place, move |hasher, memory| hasher.verify(memory, &password, stored.as_ref()));
         timeout_at(turn.deadline, check).await.map_err(|_| HashingError::timed_out())?
     }
 
@@ -103,7 +105,7 @@ impl HashingPool {
     pub async fn hash_in(&self, turn: Turn, password: &Password) -> Result<StoredHash, HashingError> {
         let place = self.share(turn.lane).enter(turn.source, turn.deadline).await?;
         let password = copy(password);
-        timeout_at(turn.deadline, self.run(place, move |hasher| hasher.hash(&password)))
+        timeout_at(turn.deadline, self.run(place, move |hasher, memory| hasher.hash(memory, &password)))
             .await
             .map_err(|_| HashingError::timed_out())?
     }
@@ -116,7 +118,7 @@ impl HashingPool {
     pub async fn hash(&self, password: &Password) -> Result<StoredHash, HashingError> {
         let place = self.accounts.enter_as_operator().await?;
         let password = copy(password);
-        self.run(place, move |hasher| hasher.hash(&password)).await
+        self.run(place, move |hasher, memory| hasher.hash(memory, &password)).await
     }
 
     /// All work done so far.
@@ -138,13 +140,13 @@ impl HashingPool {
     /// Runs one job on a blocking thread. The place moves along, so there are never more such threads than places.
     async fn run<T: Send + 'static>(
         &self,
-        place: Place,
-        job: impl FnOnce(&Hasher) -> (Result<T, HashingError>, Work) + Send + 'static,
+        mut place: Place,
+        job: impl FnOnce(&Hasher, &mut Memory) -> (Result<T, HashingError>, Work) + Send + 'static,
     ) -> Result<T, HashingError> {
         let hasher = Arc::clone(&self.hasher);
         let done = Arc::clone(&self.done);
         let job = spawn_blocking(move || {
-            let (result, work) = job(&hasher);
+            let (result, work) = job(&hasher, &mut place.memory());
             done.hashes.fetch_add(work.hashes, Ordering::Relaxed);
             done.kib_passes.fetch_add(work.kib_passes, Ordering::Relaxed);
             drop(place);
@@ -168,9 +170,11 @@ fn half_the_cores() -> NonZeroUsize {
 mod tests {
     use std::future::poll_fn;
     use std::pin::Pin;
-    use std::sync::mpsc;
+    use std::sync::{Barrier, mpsc};
     use std::task::Poll;
     use std::time::Duration;
+
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::domain::NoAnswer;
@@ -296,7 +300,7 @@ mod tests {
         let (begun, has_begun) = mpsc::channel();
         let (end, may_end) = mpsc::channel::<()>();
         let place = held(&pool, turn(Lane::Accounts)).await;
-        let mut given_up = Box::pin(pool.run(place, move |_| {
+        let mut given_up = Box::pin(pool.run(place, move |_, _| {
             begun.send(()).expect("the test listens");
             // Ends with the test at the latest, as the other end is dropped then.
             let _ = may_end.recv();
@@ -319,9 +323,41 @@ mod tests {
     async fn a_job_that_panics_gives_its_place_back() {
         let pool = pool(1, 0, 8);
         let place = held(&pool, turn(Lane::Accounts)).await;
-        let result: Result<(), HashingError> = pool.run(place, |_| panic!("on purpose")).await;
+        let result: Result<(), HashingError> = pool.run(place, |_, _| panic!("on purpose")).await;
         assert_eq!(result.map_err(|error| error.no_answer()), Err(NoAnswer::Unreachable));
         assert_eq!(check(&pool, turn(Lane::Accounts)).await, Ok(Match::Mismatched));
+    }
+
+    #[tokio::test]
+    async fn there_are_never_more_memories_than_places() {
+        let pool = Arc::new(pool(3, 64, 64));
+        for lane in [Lane::Accounts, Lane::Integrations] {
+            let all_at_once = Arc::new(Barrier::new(3));
+            let mut jobs = JoinSet::new();
+            for _ in 0..3 {
+                let (pool, all_at_once) = (Arc::clone(&pool), Arc::clone(&all_at_once));
+                jobs.spawn(async move {
+                    let place = held(&pool, turn(lane)).await;
+                    let job = pool.run(place, move |hasher, memory| {
+                        let done = hasher.verify(memory, b"secret", None);
+                        all_at_once.wait();
+                        done
+                    });
+                    job.await.map_err(|error| error.no_answer())
+                });
+            }
+            assert_eq!(jobs.join_all().await, [Ok(Match::Mismatched); 3]);
+            assert_eq!(pool.share(lane).memories(), 3, "one for each that ran at once");
+
+            let mut checks = JoinSet::new();
+            for _ in 0..40 {
+                let pool = Arc::clone(&pool);
+                checks.spawn(async move { check(&pool, turn(lane)).await });
+            }
+            assert_eq!(checks.join_all().await, [Ok(Match::Mismatched); 40]);
+            assert_eq!(pool.share(lane).memories(), 3, "and none for those that came later");
+        }
+        assert_eq!(pool.work().hashes, 2 * 43);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod embedded;
 pub(crate) mod fixture;
 mod hashing;
 mod hashing_error;
+mod memory;
 mod port;
 mod registry;
 mod registry_answer;

@@ -1,4 +1,5 @@
-//! One share of the hashing pool: how many checks run in it, how many wait, and how many one address may have there.
+//! One share of the hashing pool: how many checks run in it, how many wait, how many one address may have there, and
+//! the memory that each place comes with.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,11 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::identity::memory::{Lent, Memories};
 use crate::identity::{HashingError, source_key};
 
 /// A share of the pool.
 pub(crate) struct Share {
     running: Arc<Semaphore>,
+    memories: Arc<Memories>,
     present: Arc<Mutex<Present>>,
     limit: usize,
     per_source: usize,
@@ -27,8 +30,16 @@ struct Present {
 
 /// A place in a share: held from the moment a check waits until it has run, also when nobody waits for it any more.
 pub(crate) struct Place {
+    memories: Arc<Memories>,
     _running: OwnedSemaphorePermit,
     _presence: Option<Presence>,
+}
+
+impl Place {
+    /// The one memory of this place. It is back before the place is free, so there are never more than places.
+    pub(crate) fn memory(&mut self) -> Lent<'_> {
+        self.memories.lend()
+    }
 }
 
 struct Presence {
@@ -37,9 +48,10 @@ struct Presence {
 }
 
 impl Share {
-    pub(crate) fn new(running: NonZeroUsize, waiting: usize, per_source: usize) -> Self {
+    pub(crate) fn new(running: NonZeroUsize, waiting: usize, per_source: usize, memory_kib: u32) -> Self {
         Self {
             running: Arc::new(Semaphore::new(running.get().min(Semaphore::MAX_PERMITS))),
+            memories: Arc::new(Memories::new(memory_kib)),
             present: Arc::default(),
             limit: running.get().saturating_add(waiting),
             per_source,
@@ -56,19 +68,29 @@ impl Share {
         if deadline <= Instant::now() {
             return Err(HashingError::timed_out());
         }
-        Ok(Place { _running: running, _presence: Some(presence) })
+        Ok(self.place(running, Some(presence)))
     }
 
     /// Waits for a place on behalf of an operator, who has neither a limit nor a deadline.
     pub(crate) async fn enter_as_operator(&self) -> Result<Place, HashingError> {
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| HashingError::ended())?;
-        Ok(Place { _running: running, _presence: None })
+        Ok(self.place(running, None))
     }
 
     /// How many addresses are held in memory.
     #[cfg(test)]
     pub(crate) fn addresses(&self) -> usize {
         lock(&self.present).sources.len()
+    }
+
+    /// How many memories are kept for the places.
+    #[cfg(test)]
+    pub(crate) fn memories(&self) -> usize {
+        self.memories.kept()
+    }
+
+    fn place(&self, running: OwnedSemaphorePermit, presence: Option<Presence>) -> Place {
+        Place { memories: Arc::clone(&self.memories), _running: running, _presence: presence }
     }
 
     fn announce(&self, source: IpAddr) -> Result<Presence, HashingError> {
