@@ -1,5 +1,7 @@
 //! A server in a process of its own, and the CPU time that it took.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -32,15 +34,27 @@ impl Server {
         self.address
     }
 
-    /// User and system time of all its threads so far, in the kernel's nanoseconds.
-    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let mut nanos = 0;
+    /// User and system time of each of its threads so far.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
+        let mut threads = HashMap::new();
         for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread that ended meanwhile takes its time with it; the servers' threads stay.
-            let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else { continue };
-            nanos += text.split(' ').next().context("a number")?.parse::<u64>()?;
+            let task = task?;
+            // A thread that ends meanwhile is one that hashed: no call of the load comes to it.
+            let Ok(text) = std::fs::read_to_string(task.path().join("schedstat")) else { continue };
+            threads.insert(task.file_name(), text.split(' ').next().context("a number")?.parse()?);
         }
-        Ok(Duration::from_nanos(nanos))
+        Ok(Cpu(threads))
+    }
+}
+
+/// The kernel's nanoseconds by thread.
+pub(crate) struct Cpu(HashMap<OsString, u64>);
+
+impl Cpu {
+    /// What the threads that are here now have spent since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Duration {
+        let spent = |(thread, nanos): (&OsString, &u64)| nanos - earlier.0.get(thread).copied().unwrap_or(0);
+        Duration::from_nanos(self.0.iter().map(spent).sum())
     }
 }
 
