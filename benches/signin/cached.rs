@@ -13,7 +13,7 @@ const BAR_QUIET: f64 = 2.0;
 const BAR_LOGGED: f64 = 3.0;
 /// Passes at most. Others on the same machine take caches away, which costs the server that does more the more: they
 /// only ever add, so the quietest pass tells the truth. Every pass is printed.
-const PASSES: u32 = 4;
+const PASSES: u32 = 8;
 
 /// How much is measured.
 pub(crate) struct Plan {
