@@ -34,7 +34,7 @@ impl Foundation {
                     .with_context(|| format!("institution {} has no identity service", institution.code))?;
                 Ok(InstitutionPlan {
                     settings: institution.clone(),
-                    identity: self.identity_service(identity),
+                    identity: self.identity_service(identity)?,
                     identity_timeout: identity.timeout,
                     identity_settings: format!("{identity:?}"),
                 })
@@ -45,15 +45,18 @@ impl Foundation {
         Ok(RouteTable::build(&settings.routes, institutions, nonces, &public_url, &self.metrics)?)
     }
 
-    fn identity_service(&self, settings: &IdentitySettings) -> Arc<dyn IdentityService> {
-        match settings.kind {
+    fn identity_service(&self, settings: &IdentitySettings) -> anyhow::Result<Arc<dyn IdentityService>> {
+        Ok(match &settings.kind {
+            IdentityKind::Alma(_) => anyhow::bail!("kind alma is not served yet"),
             IdentityKind::Embedded => Arc::new(Embedded::new(
                 settings.name.clone(),
                 self.database.accounts(),
                 Arc::clone(&self.pool),
                 Arc::clone(&self.clock),
             )),
-        }
+            IdentityKind::Ldap(_) => anyhow::bail!("kind ldap is not served yet"),
+            IdentityKind::Oidc(_) => anyhow::bail!("kind oidc is not served yet"),
+        })
     }
 }
 

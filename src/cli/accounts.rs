@@ -66,10 +66,13 @@ fn identify(place: &Workplace, arguments: &AccountArguments) -> Result<AccountId
     let institution = place.institution(arguments.place.institution.as_ref())?;
     let settings = place.settings();
     let kind = settings.institutions.iter().find(|known| known.code == institution).and_then(|known| {
-        settings.identities.iter().find(|identity| identity.name == known.identity).map(|identity| identity.kind)
+        settings.identities.iter().find(|identity| identity.name == known.identity).map(|identity| &identity.kind)
     });
     match kind {
         Some(IdentityKind::Embedded) => {}
+        Some(IdentityKind::Alma(_) | IdentityKind::Ldap(_) | IdentityKind::Oidc(_)) => {
+            return Err(Failure::refused(format!("accounts of institution {institution} are not kept here")));
+        }
         None => return Err(Failure::refused(format!("institution {institution} has no identity service"))),
     }
     AccountId::parse(&institution, &arguments.id)

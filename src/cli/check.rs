@@ -92,6 +92,9 @@ fn look_at_identities(settings: &Settings, store: &Finding) -> Vec<Finding> {
         let result = match identity.kind {
             IdentityKind::Embedded if store.result.is_ok() => Ok("answers from the store".to_owned()),
             IdentityKind::Embedded => Err(format!("{name}: answers from the store, which fails")),
+            IdentityKind::Alma(_) | IdentityKind::Ldap(_) | IdentityKind::Oidc(_) => {
+                Err(format!("{name}: is not served yet"))
+            }
         };
         Finding { name, exit: Exit::Identity, result }
     };

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -14,6 +15,8 @@ pub(crate) struct Document<'t> {
     text: &'t str,
     root: DeTable<'t>,
     environment: Environment,
+    /// The folder of the file: paths in it are relative to that.
+    folder: PathBuf,
     notes: RefCell<Notes>,
 }
 
@@ -31,14 +34,15 @@ struct Notes {
 }
 
 impl<'t> Document<'t> {
-    /// Parses `text`.
+    /// Parses `text`, the content of a file in `folder`.
     ///
     /// # Errors
     /// Every place where it is no TOML.
-    pub(crate) fn parse(text: &'t str, environment: Environment) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn parse(text: &'t str, environment: Environment, folder: &Path) -> Result<Self, Vec<Problem>> {
         let (root, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
-            return Ok(Self { text, root: root.into_inner(), environment, notes: RefCell::default() });
+            let (root, folder) = (root.into_inner(), folder.to_owned());
+            return Ok(Self { text, root, environment, folder, notes: RefCell::default() });
         }
         // Only the message: the error's own rendering quotes the line, which may hold a secret.
         let problem = |error: &toml::de::Error| {
@@ -55,6 +59,11 @@ impl<'t> Document<'t> {
     /// The whole file as a table.
     pub(crate) fn root(&self) -> &DeTable<'t> {
         &self.root
+    }
+
+    /// A path that stands in the file.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
     }
 
     /// The environment laid over it.

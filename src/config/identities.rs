@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::config::alma::read_alma;
 use crate::config::checks::Keyed;
 use crate::config::document::nearest;
+use crate::config::ldap::read_ldap;
+use crate::config::oidc::read_oidc;
 use crate::config::section::{Choice, Section, quote};
 use crate::domain::{AccountId, Institution};
 use crate::gateway::InstitutionSettings;
 use crate::identity::{HashingSettings, IdentityKind, IdentitySettings};
 
-const ADAPTER: &str = "is not served yet";
 /// Names and codes are at most this long: they stand in logs, metrics and variables.
 const NAME_BYTES_MAX: usize = 64;
 /// The weakest of the parameter sets that OWASP's password storage sheet calls equal: 7 MiB, 5 passes.
@@ -46,23 +48,35 @@ fn is_name(section: &Section<'_>, name: &str) -> bool {
 
 fn read_identity(section: &Section<'_>, name: Option<String>) -> Option<IdentitySettings> {
     let kinds = [
-        Choice::Means("embedded", IdentityKind::Embedded),
-        Choice::Refused("alma", ADAPTER),
-        Choice::Refused("ldap", ADAPTER),
-        Choice::Refused("oidc", ADAPTER),
+        Choice::Means("alma", Kind::Alma),
+        Choice::Means("embedded", Kind::Embedded),
+        Choice::Means("ldap", Kind::Ldap),
+        Choice::Means("oidc", Kind::Oidc),
     ];
-    for key in ["attempts", "lock_after", "requests_per_day", "requests_per_second"] {
-        section.refuse(key, "is not served yet; leave it out");
-    }
-    let kind = section.choice("kind", &kinds);
-    if kind.is_none() {
-        section.complain("kind", "is missing; write \"embedded\"");
-        // Keys of an adapter that is not served mean something, only not yet: one problem is enough.
-        section.skip();
-    }
+    let kind = match section.choice("kind", &kinds) {
+        Some(Kind::Alma) => read_alma(section).map(IdentityKind::Alma),
+        Some(Kind::Embedded) => Some(IdentityKind::Embedded),
+        Some(Kind::Ldap) => read_ldap(section).map(IdentityKind::Ldap),
+        Some(Kind::Oidc) => read_oidc(section).map(IdentityKind::Oidc),
+        None => {
+            section.complain("kind", "is missing; write \"alma\" or \"embedded\" or \"ldap\" or \"oidc\"");
+            // Nobody can say what the other keys mean.
+            section.skip();
+            None
+        }
+    };
     let mut identity = IdentitySettings::new(name?, kind.unwrap_or(IdentityKind::Embedded));
     identity.timeout = section.span("timeout", identity.timeout, Duration::from_millis(100)..=Duration::from_mins(1));
     Some(identity)
+}
+
+/// The word that says which adapter.
+#[derive(Clone, Copy)]
+enum Kind {
+    Alma,
+    Embedded,
+    Ldap,
+    Oidc,
 }
 
 /// Reads every `[[institution]]` that has a code; `identities` are those that one may name.

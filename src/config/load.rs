@@ -43,7 +43,7 @@ pub(crate) fn parse(
     text: &str,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, Vec<Problem>> {
-    let document = Document::parse(text, Environment::new(environment)?)?;
+    let document = Document::parse(text, Environment::new(environment)?, file.parent().unwrap_or(Path::new("")))?;
     let settings = read(&document, file);
     let problems = document.close();
     if problems.is_empty() { Ok(settings) } else { Err(problems) }

@@ -1,15 +1,19 @@
 //! File and environment to the settings that each part owns; cross checks; all errors at once.
 
+mod alma;
 mod calls;
 mod checks;
 mod document;
 mod environment;
 mod identities;
+mod ldap;
 #[cfg(test)]
 mod list_tests;
 mod load;
+mod oidc;
 mod problem;
 mod routes;
+mod secrets;
 mod section;
 mod server;
 mod settings;

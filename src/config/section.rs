@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
@@ -117,6 +118,11 @@ impl<'d> Section<'d> {
             self.document.complain_at(Place::Variable(format!("{prefix}__…")), "", text);
         }
         self.variable = Some(prefix);
+    }
+
+    /// A path that stands in the file, against the file's folder.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        self.document.resolve(path)
     }
 
     /// Refuses `name`, which is kept for what is not served yet, or only elsewhere.

@@ -76,7 +76,8 @@ fn every_key_that_the_reader_knows_stands_in_the_shipped_file_once() {
         text
     });
     let environment = Environment::new([]).unwrap_or_else(|_| panic!("no variables"));
-    let document = Document::parse(&uncommented, environment).expect("the examples are TOML too");
+    let document =
+        Document::parse(&uncommented, environment, "/etc/soapgate".as_ref()).expect("the examples are TOML too");
     read(&document, PathBuf::from("/c"));
     let known = document.known();
     assert_eq!(document.close(), Vec::new(), "the examples are right");

@@ -1,6 +1,7 @@
 //! The vocabulary and the rules of the gateway. Pure: no I/O, async, clock or randomness; time is an argument.
 
 mod account;
+mod attempts;
 mod credentials;
 mod flag;
 mod incident;
@@ -10,6 +11,7 @@ mod time;
 mod verdict;
 
 pub use account::{AccountId, IdentifierError, Institution};
+pub use attempts::{AttemptRule, Caller, DAY, Gate, Slot, SlotKind, decide};
 pub use credentials::{CREDENTIAL_BYTES_MAX, Credentials};
 pub use flag::{Reason, Severity, SignIn, review};
 pub use incident::IncidentId;

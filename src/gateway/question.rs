@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{Answer, Credentials, IntegrationName, NoAnswer};
-use crate::identity::{Ask, IdentityError, IdentityService, IntegrationRegistry, RegistryAnswer};
+use crate::domain::{Credentials, IntegrationName, NoAnswer};
+use crate::identity::{Answered, Ask, IdentityError, IdentityService, IntegrationRegistry};
 
 /// Whom a question goes to.
 #[derive(Clone)]
@@ -33,18 +33,19 @@ impl Asked {
         &self,
         credentials: &Credentials,
         source: IpAddr,
+        integration: Option<&IntegrationName>,
         deadline: Instant,
-    ) -> Result<Answer, IdentityError> {
+    ) -> Result<Answered, IdentityError> {
         match self {
-            Self::Registry(registry, name) => {
-                registry.verify(Some(name), credentials.password(), source, deadline).await.map(RegistryAnswer::answer)
-            }
+            Self::Registry(registry, name) => registry
+                .verify(Some(name), credentials.password(), source, deadline)
+                .await
+                .map(|said| said.answer().into()),
             Self::Service(service, timeout) => {
                 let deadline = Instant::now() + *timeout;
-                let late = || IdentityError { no_answer: NoAnswer::TimedOut, detail: String::from("it took too long") };
-                timeout_at(deadline, service.verify(Ask { credentials, source, deadline }))
+                timeout_at(deadline, service.verify(Ask { credentials, source, integration, deadline }))
                     .await
-                    .unwrap_or_else(|_| Err(late()))
+                    .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it took too long")))
             }
         }
     }

@@ -135,7 +135,7 @@ impl Verifier {
             .remembered
             .try_get_with(digest, async {
                 let changes = self.changes.load(Ordering::SeqCst);
-                let said = asked.verify(&credentials, source, deadline).await;
+                let said = asked.verify(&credentials, source, None, deadline).await.map(|said| said.answer);
                 self.metrics.identity_asked(asked.name(), outcome(&said));
                 let said = said.map_err(|error| {
                     tracing::warn!(
@@ -213,7 +213,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Institution, Password};
-    use crate::identity::{Ask, BoxFuture, IdentityService};
+    use crate::identity::{Answered, Ask, BoxFuture, IdentityService};
 
     const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -225,14 +225,17 @@ mod tests {
             "slow"
         }
 
-        fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answer, IdentityError>> {
+        fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
             Box::pin(async move {
-                tokio::time::timeout_at(ask.deadline, tokio::time::sleep(self.0)).await.map_err(|_| IdentityError {
-                    no_answer: NoAnswer::TimedOut,
-                    detail: String::from("its deadline is over"),
-                })?;
-                Ok(Answer::Accepted)
+                tokio::time::timeout_at(ask.deadline, tokio::time::sleep(self.0))
+                    .await
+                    .map_err(|_| IdentityError::sent(NoAnswer::TimedOut, "its deadline is over"))?;
+                Ok(Answer::Accepted.into())
             })
+        }
+
+        fn check(&self, _: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
+            Box::pin(std::future::ready(Ok(String::from("slow"))))
         }
     }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use crate::domain::{Answer, Clock, NoAnswer, Password, Rejection, Timestamp};
 use crate::identity::argon::Match;
-use crate::identity::{Ask, BoxFuture, HashingError, HashingPool, IdentityError, IdentityService, Lane, Turn};
+use crate::identity::{
+    Answered, Ask, BoxFuture, HashingError, HashingPool, IdentityError, IdentityService, Lane, Turn,
+};
 use crate::store::{AccountRecord, AccountTable, StoreError, StoredHash};
 
 /// The embedded identity service.
@@ -64,8 +66,18 @@ impl IdentityService for Embedded {
         &self.name
     }
 
-    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answer, IdentityError>> {
-        Box::pin(self.ask(ask))
+    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
+        Box::pin(async move { self.ask(ask).await.map(Answered::from) })
+    }
+
+    fn check(&self, deadline: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
+        Box::pin(async move {
+            timeout_at(deadline, self.accounts.ping())
+                .await
+                .map_err(|_| store_too_slow())?
+                .map_err(|error| store_away(&error))?;
+            Ok(String::from("answers from the store"))
+        })
     }
 }
 
@@ -93,23 +105,21 @@ fn conclude(found: Option<&AccountRecord>, checked: Match, now: Timestamp) -> An
 }
 
 fn store_away(error: &StoreError) -> IdentityError {
-    IdentityError { no_answer: NoAnswer::Unreachable, detail: error.report() }
+    IdentityError::unsent(NoAnswer::Unreachable, error.report())
 }
 
 fn store_too_slow() -> IdentityError {
-    IdentityError { no_answer: NoAnswer::TimedOut, detail: String::from("the store did not answer in time") }
+    IdentityError::unsent(NoAnswer::TimedOut, "the store did not answer in time")
 }
 
 impl From<HashingError> for IdentityError {
     fn from(error: HashingError) -> Self {
-        Self { no_answer: error.no_answer(), detail: error.to_string() }
+        Self::unsent(error.no_answer(), error.to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
     use crate::domain::Credentials;
     use crate::identity::Work;
@@ -160,7 +170,8 @@ mod tests {
 
         async fn ask_until(&self, identifier: &str, text: &str, deadline: Instant) -> Result<Answer, IdentityError> {
             let credentials = Credentials::new(account(identifier), password(text)).expect("acceptable");
-            self.service.verify(Ask { credentials: &credentials, source: source(), deadline }).await
+            let ask = Ask { credentials: &credentials, source: source(), integration: None, deadline };
+            self.service.verify(ask).await.map(|answered| answered.answer)
         }
 
         async fn stored(&self, identifier: &str) -> Option<StoredHash> {

@@ -1,23 +1,31 @@
 //! Who knows whether a password is right: the port, its adapters, the registry of integrations, the hashing pool.
 
+mod alma;
 mod argon;
 mod embedded;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod hashing;
 mod hashing_error;
+mod ldap;
 mod memory;
+mod oidc;
 mod port;
 mod registry;
 mod registry_answer;
+mod service_secret;
 mod settings;
 mod share;
 
+pub use alma::{AlmaSettings, PasswordEncoding};
 pub use argon::{Match, Work};
 pub use embedded::Embedded;
 pub use hashing::{HashingPool, Lane, Turn};
 pub use hashing_error::HashingError;
-pub use port::{Ask, BoxFuture, IdentityError, IdentityService};
+pub use ldap::{LdapBind, LdapFind, LdapFlavour, LdapSettings};
+pub use oidc::{OidcAdmin, OidcClient, OidcFlavour, OidcSettings};
+pub use port::{Answered, Ask, BoxFuture, IdentityError, IdentityService, SecondLook, Sent};
 pub use registry::IntegrationRegistry;
 pub use registry_answer::RegistryAnswer;
-pub use settings::{HashingSettings, IdentityKind, IdentitySettings, source_key};
+pub use service_secret::ServiceSecret;
+pub use settings::{GuardSettings, HashingSettings, IdentityKind, IdentitySettings, source_key};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use tokio::time::Instant;
 
-use crate::domain::{Answer, Credentials, NoAnswer};
+use crate::domain::{AccountId, Answer, Credentials, IntegrationName, NoAnswer, Rejection};
 
 /// A future behind a `dyn` port.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -18,18 +18,74 @@ pub struct Ask<'a> {
     pub credentials: &'a Credentials,
     /// The address that the call came from.
     pub source: IpAddr,
+    /// The integration that asks, where one signed in: budgets are shared out by it.
+    pub integration: Option<&'a IntegrationName>,
     /// When an answer is of no use any more.
     pub deadline: Instant,
 }
 
+/// What an identity service said, and of whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// What it said. [`Rejection::Unacceptable`] says that nobody was asked.
+    pub answer: Answer,
+    /// The account under the identifier by which the service itself knows it, where it tells: all identifiers of one
+    /// person share what is allowed to one.
+    pub person: Option<AccountId>,
+}
+
+impl From<Answer> for Answered {
+    fn from(answer: Answer) -> Self {
+        Self { answer, person: None }
+    }
+}
+
+/// What else an identity service knows of an account that it refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecondLook {
+    /// Other identifiers of the same person.
+    pub identifiers: Vec<AccountId>,
+    /// The account's password lives elsewhere: nobody can update it here, so it is never flagged.
+    pub kept_elsewhere: bool,
+    /// Why it was refused, where that says more than the refusal did.
+    pub rejection: Option<Rejection>,
+    /// Whether the service could write a mail to it.
+    pub has_mail: Option<bool>,
+}
+
+/// Whether a password may have reached the service, which may then have counted a failed sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Some of the request was written, or nobody knows.
+    Maybe,
+    /// Not a byte of it was.
+    No,
+}
+
 /// Why there is no answer, with the cause for the log. Never holds a secret.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct IdentityError {
     /// The kind of outage.
     pub no_answer: NoAnswer,
+    /// Whether the password may have reached the service.
+    pub sent: Sent,
     /// What happened, as a lower-case fragment.
     pub detail: String,
+}
+
+impl IdentityError {
+    /// No answer to a question of which some may have been sent.
+    #[must_use]
+    pub fn sent(no_answer: NoAnswer, detail: impl Into<String>) -> Self {
+        Self { no_answer, sent: Sent::Maybe, detail: detail.into() }
+    }
+
+    /// No answer, and the service has seen no byte of the question.
+    #[must_use]
+    pub fn unsent(no_answer: NoAnswer, detail: impl Into<String>) -> Self {
+        Self { no_answer, sent: Sent::No, detail: detail.into() }
+    }
 }
 
 /// Whoever knows whether a password is right.
@@ -41,5 +97,25 @@ pub trait IdentityService: Send + Sync {
     ///
     /// # Errors
     /// When there is no answer; that is never a rejection.
-    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answer, IdentityError>>;
+    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>>;
+
+    /// What else the service knows of an account that it refused; `None` when it is not asked such things. Sends no
+    /// password.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    fn look_again<'a>(
+        &'a self,
+        _account: &'a AccountId,
+        _deadline: Instant,
+    ) -> BoxFuture<'a, Result<Option<SecondLook>, IdentityError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Tries everything that asking needs (address, key, rights, set-up) without touching anybody's account, and says
+    /// in a few words what was found to work.
+    ///
+    /// # Errors
+    /// What does not work, told so that an operator knows what to mend.
+    fn check(&self, deadline: Instant) -> BoxFuture<'_, Result<String, IdentityError>>;
 }

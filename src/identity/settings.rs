@@ -1,33 +1,87 @@
-//! Settings of identity services and of password hashing.
+//! Settings that all identity services share, and those of password hashing.
 
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
+
+use crate::domain::AttemptRule;
+use crate::identity::{AlmaSettings, LdapSettings, OidcSettings};
 
 /// One `[[identity]]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentitySettings {
     /// The name institutions refer to.
     pub name: String,
-    /// Which adapter.
+    /// Which adapter, with its own settings.
     pub kind: IdentityKind,
     /// The time one question may take.
     pub timeout: Duration,
+    /// Failed sign-ins after which the service locks an account; `None` where it never does.
+    pub lock_after: Option<NonZeroU32>,
+    /// What is allowed of wrong guesses here.
+    pub attempts: AttemptRule,
+    /// What protects the service from us.
+    pub guard: GuardSettings,
 }
 
 impl IdentitySettings {
-    /// An identity service with every default. One question has five seconds of the eight that a call has.
+    /// An identity service with every default of its kind. One question has five seconds of the eight that a call has.
     #[must_use]
     pub fn new(name: String, kind: IdentityKind) -> Self {
-        Self { name, kind, timeout: Duration::from_secs(5) }
+        let alma = matches!(kind, IdentityKind::Alma(_));
+        let guard = GuardSettings {
+            requests_per_second: alma.then_some(NonZeroU32::MIN.saturating_add(24)),
+            ..GuardSettings::default()
+        };
+        Self {
+            name,
+            kind,
+            timeout: Duration::from_secs(5),
+            lock_after: alma.then_some(NonZeroU32::MIN.saturating_add(14)),
+            attempts: AttemptRule::default(),
+            guard,
+        }
     }
 }
 
 /// The adapters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityKind {
+    /// The Ex Libris Identity Service, through Alma's REST API.
+    Alma(AlmaSettings),
     /// Accounts in the gateway's own database.
     Embedded,
+    /// An LDAP directory or Active Directory.
+    Ldap(LdapSettings),
+    /// An OpenID Connect provider with the password grant.
+    Oidc(OidcSettings),
+}
+
+/// What protects an identity service from the gateway. Each node keeps its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardSettings {
+    /// Questions a second; a few may wait. `None` is no limit.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Questions a UTC day. `None` is no limit.
+    pub requests_per_day: Option<NonZeroU64>,
+    /// The percentage of a day's questions that one integration may cause.
+    pub integration_share: u32,
+    /// Outages in a row after which the service is left alone.
+    pub outages: u32,
+    /// How long it is left alone before one question tries it again.
+    pub probe_after: Duration,
+}
+
+impl Default for GuardSettings {
+    fn default() -> Self {
+        Self {
+            requests_per_second: None,
+            requests_per_day: None,
+            integration_share: 50,
+            outages: 3,
+            probe_after: Duration::from_secs(10),
+        }
+    }
 }
 
 /// Parameters of argon2id and of the one pool in which all hashing runs.

@@ -71,6 +71,14 @@ impl AccountTable {
         Self { database }
     }
 
+    /// Asks the database for nothing, to see that it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.database.ping().await
+    }
+
     /// The account, when there is one.
     ///
     /// # Errors

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use soapgate::domain::{Answer, Clock, Timestamp};
 use soapgate::http::HttpLimits;
-use soapgate::identity::{Ask, BoxFuture, IdentityError, IdentityService};
+use soapgate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::support::bench::Bench;
 use crate::support::client::{Connection, Reply, exchange};
@@ -35,14 +36,18 @@ impl IdentityService for Held {
         "held"
     }
 
-    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answer, IdentityError>> {
+    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::SeqCst);
             assert_ne!(ask.credentials.account().identifier(), "panic", "on purpose");
             let answer = self.answers.acquire().await.expect("never closed");
             answer.forget();
-            Ok(Answer::Accepted)
+            Ok(Answer::Accepted.into())
         })
+    }
+
+    fn check(&self, _: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
+        Box::pin(std::future::ready(Ok(String::from("holds"))))
     }
 }
 

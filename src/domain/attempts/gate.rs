@@ -1,0 +1,161 @@
+//! Whether a budget has a slot left. The same rule serves the store, which counts for all nodes, and a node that counts
+//! alone.
+
+use std::time::Duration;
+
+use crate::domain::attempts::{AttemptRule, Caller, Slot, SlotKind};
+use crate::domain::{NoAnswer, Rejection, Timestamp, Verdict};
+
+/// The span of the daily budget. Slots are kept as long as this or the window, whichever is longer.
+pub const DAY: Duration = Duration::from_hours(24);
+
+/// Whether an attempt may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// It may.
+    Open,
+    /// It may not.
+    Closed {
+        /// Whether an attempt whose outcome nobody knows is in its way: then nobody can say that the password is wrong.
+        unknown: bool,
+    },
+}
+
+impl Gate {
+    /// What a call is told that finds its budget closed; `None` when it is open.
+    #[must_use]
+    pub const fn verdict(self) -> Option<Verdict> {
+        match self {
+            Self::Open => None,
+            Self::Closed { unknown: false } => Some(Verdict::Reject(Rejection::Shielded)),
+            Self::Closed { unknown: true } => Some(Verdict::Undecided(NoAnswer::Throttled(None))),
+        }
+    }
+}
+
+/// Whether a guess of `kind` from `caller` may be asked at `now`, when `slots` are taken and `last_success` is when
+/// the account last signed in.
+///
+/// A window holds at most `per_account` slots and one of the password last accepted; a caller at most
+/// `per_integration` of them; a day since the last success at most `per_day`. Guesses that are asked again take at most
+/// half of each.
+#[must_use]
+pub fn decide(
+    slots: &[Slot],
+    last_success: Option<Timestamp>,
+    kind: SlotKind,
+    caller: &Caller,
+    rule: &AttemptRule,
+    now: Timestamp,
+) -> Gate {
+    let in_window = |slot: &&Slot| now.since(slot.at) < rule.window;
+    // A slot of the very moment of the success may have come after it.
+    let in_day = |slot: &&Slot| now.since(slot.at) < DAY && last_success.is_none_or(|success| slot.at >= success);
+    if kind == SlotKind::Own {
+        return closed_by(slots.iter().filter(in_window).filter(|slot| slot.kind == SlotKind::Own), 1);
+    }
+    let common = || slots.iter().filter(|slot| slot.kind != SlotKind::Own);
+    let of_caller = |slot: &&Slot| slot.caller == *caller;
+    let again = |slot: &&Slot| slot.kind == SlotKind::Again;
+    let mut gates = vec![
+        closed_by(common().filter(in_window), rule.per_account),
+        closed_by(common().filter(in_window).filter(of_caller), rule.per_integration),
+        closed_by(common().filter(in_day), rule.per_day),
+    ];
+    if kind == SlotKind::Again {
+        gates.extend([
+            closed_by(common().filter(in_window).filter(again), rule.per_account / 2),
+            closed_by(common().filter(in_window).filter(of_caller).filter(again), rule.per_integration / 2),
+            closed_by(common().filter(in_day).filter(again), rule.per_day / 2),
+        ]);
+    }
+    let unknown = gates.contains(&Gate::Closed { unknown: true });
+    if unknown || gates.iter().any(|gate| *gate != Gate::Open) { Gate::Closed { unknown } } else { Gate::Open }
+}
+
+/// The gate of one budget that `slots` share.
+fn closed_by<'a>(slots: impl Iterator<Item = &'a Slot>, most: u32) -> Gate {
+    let (mut taken, mut unknown) = (0_usize, false);
+    for slot in slots {
+        taken += 1;
+        unknown |= !slot.refused;
+    }
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    if taken < most { Gate::Open } else { Gate::Closed { unknown } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(100 * 3_600_000);
+
+    fn minutes_ago(minutes: i64) -> Timestamp {
+        Timestamp::from_millis(NOW.as_millis() - minutes * 60_000)
+    }
+
+    fn slot(minutes: i64, caller: &str, kind: SlotKind) -> Slot {
+        Slot { at: minutes_ago(minutes), caller: Caller::stored(caller), kind, refused: true }
+    }
+
+    fn gate(slots: &[Slot], success: Option<i64>, kind: SlotKind, caller: &str) -> Gate {
+        decide(slots, success.map(minutes_ago), kind, &Caller::stored(caller), &AttemptRule::default(), NOW)
+    }
+
+    const CLOSED: Gate = Gate::Closed { unknown: false };
+
+    #[test]
+    fn a_caller_has_four_slots_and_an_account_ten() {
+        let four: Vec<Slot> = (0..4).map(|_| slot(29, "a", SlotKind::First)).collect();
+        assert_eq!(gate(&four, None, SlotKind::First, "a"), CLOSED);
+        assert_eq!(gate(&four, None, SlotKind::First, "b"), Gate::Open);
+        assert_eq!(gate(&four[1..], None, SlotKind::First, "a"), Gate::Open);
+        let ten: Vec<Slot> = (0..10).map(|n| slot(29, &n.to_string(), SlotKind::First)).collect();
+        assert_eq!(gate(&ten, None, SlotKind::First, "new"), CLOSED);
+        assert_eq!(gate(&ten[1..], None, SlotKind::First, "new"), Gate::Open);
+    }
+
+    #[test]
+    fn slots_leave_the_window_by_age_and_the_day_by_a_success() {
+        let old: Vec<Slot> = (0..10).map(|n| slot(30, &n.to_string(), SlotKind::First)).collect();
+        assert_eq!(gate(&old, None, SlotKind::First, "a"), Gate::Open);
+        let forty: Vec<Slot> = (0..40).map(|n| slot(60 + n, "a", SlotKind::First)).collect();
+        assert_eq!(gate(&forty, None, SlotKind::First, "b"), CLOSED);
+        assert_eq!(gate(&forty, Some(45), SlotKind::First, "b"), Gate::Open);
+        let past: Vec<Slot> = (0..40).map(|_| slot(24 * 60, "a", SlotKind::First)).collect();
+        assert_eq!(gate(&past, None, SlotKind::First, "b"), Gate::Open);
+        // A success does not open the window: the service may count on.
+        let ten: Vec<Slot> = (0..10).map(|n| slot(5, &n.to_string(), SlotKind::First)).collect();
+        assert_eq!(gate(&ten, Some(1), SlotKind::First, "a"), CLOSED);
+    }
+
+    #[test]
+    fn the_password_last_accepted_has_one_slot_of_its_own() {
+        let mut slots: Vec<Slot> = (0..10).map(|n| slot(5, &n.to_string(), SlotKind::First)).collect();
+        assert_eq!(gate(&slots, None, SlotKind::Own, "a"), Gate::Open);
+        slots.push(slot(5, "a", SlotKind::Own));
+        assert_eq!(gate(&slots, None, SlotKind::Own, "a"), CLOSED);
+        assert_eq!(gate(&slots[10..], None, SlotKind::First, "a"), Gate::Open, "it takes nobody else's");
+    }
+
+    #[test]
+    fn guesses_that_are_asked_again_take_half_of_each_budget() {
+        let again = |count: usize, caller: &str| vec![slot(5, caller, SlotKind::Again); count];
+        assert_eq!(gate(&again(2, "a"), None, SlotKind::Again, "a"), CLOSED);
+        assert_eq!(gate(&again(2, "a"), None, SlotKind::First, "a"), Gate::Open);
+        assert_eq!(gate(&again(1, "a"), None, SlotKind::Again, "a"), Gate::Open);
+        let five: Vec<Slot> = (0..5).map(|n| slot(5, &n.to_string(), SlotKind::Again)).collect();
+        assert_eq!(gate(&five, None, SlotKind::Again, "new"), CLOSED);
+        assert_eq!(gate(&five, None, SlotKind::First, "new"), Gate::Open);
+    }
+
+    #[test]
+    fn a_closed_budget_says_no_only_when_every_slot_in_the_way_was_refused() {
+        let mut slots = vec![slot(5, "a", SlotKind::First); 4];
+        assert_eq!(gate(&slots, None, SlotKind::First, "a").verdict(), Some(Verdict::Reject(Rejection::Shielded)));
+        slots[2].refused = false;
+        assert_eq!(gate(&slots, None, SlotKind::First, "a"), Gate::Closed { unknown: true });
+        assert!(matches!(gate(&slots, None, SlotKind::First, "a").verdict(), Some(Verdict::Undecided(_))));
+        assert_eq!(Gate::Open.verdict(), None);
+    }
+}

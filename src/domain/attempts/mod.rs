@@ -1,0 +1,9 @@
+//! The lock-out shield: how many possibly wrong guesses an account's identity service is sent.
+
+mod gate;
+mod rule;
+mod slot;
+
+pub use gate::{DAY, Gate, decide};
+pub use rule::AttemptRule;
+pub use slot::{Caller, Slot, SlotKind};

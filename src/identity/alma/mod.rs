@@ -1,0 +1,5 @@
+//! The `alma` adapter.
+
+mod settings;
+
+pub use settings::{AlmaSettings, PasswordEncoding};

@@ -1,0 +1,5 @@
+//! The `ldap` adapter.
+
+mod settings;
+
+pub use settings::{LdapBind, LdapFind, LdapFlavour, LdapSettings};

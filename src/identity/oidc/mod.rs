@@ -1,0 +1,5 @@
+//! The `oidc` adapter.
+
+mod settings;
+
+pub use settings::{OidcAdmin, OidcClient, OidcFlavour, OidcSettings};
