@@ -7,15 +7,19 @@ mod flag;
 mod incident;
 mod integration;
 mod password;
+mod rate;
 mod time;
 mod verdict;
 
 pub use account::{AccountId, IdentifierError, Institution};
-pub use attempts::{AttemptRule, Caller, DAY, Gate, Slot, SlotKind, decide};
+pub use attempts::{
+    AttemptRule, Caller, DAY, Gate, GuessTag, Guesses, RECHECK_MAX, Recall, Said, Slot, SlotKind, decide,
+};
 pub use credentials::{CREDENTIAL_BYTES_MAX, Credentials};
 pub use flag::{Reason, Severity, SignIn, review};
 pub use incident::IncidentId;
 pub use integration::{IntegrationName, IntegrationNameError};
 pub use password::Password;
+pub use rate::{Bucket, Rate};
 pub use time::{Clock, Timestamp};
 pub use verdict::{Answer, NoAnswer, Rejection, Verdict};

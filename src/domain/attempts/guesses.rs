@@ -1,0 +1,202 @@
+//! What a process remembers of the guesses at one account: which were refused, until when that stands, and which
+//! password was accepted last.
+
+use std::time::Duration;
+
+use crate::domain::attempts::{AttemptRule, SlotKind};
+use crate::domain::{Rejection, Timestamp};
+
+/// The longest time for which a refusal stands before the same password is asked again.
+pub const RECHECK_MAX: Duration = Duration::from_hours(6);
+/// Guesses remembered for one account. One that is forgotten only takes a slot when it comes again.
+const REMEMBERED: usize = 64;
+
+/// What stands for a password presented for an account: a digest under a key that lives as long as the process.
+pub type GuessTag = [u8; 16];
+
+/// What became of a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It is right.
+    Accepted,
+    /// It is right, and must be changed. Some routes refuse that.
+    MustChange,
+    /// It was refused.
+    Refused(Rejection),
+    /// Nobody knows: there was no answer, and the service may have seen it.
+    Unknown,
+}
+
+/// What to do with a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recall {
+    /// Ask, and take such a slot for it.
+    Ask(SlotKind),
+    /// It was refused lately, for this reason: that still stands.
+    Refused(Rejection),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Guess {
+    tag: GuessTag,
+    said: Said,
+    asked_at: Timestamp,
+    stands_for: Duration,
+}
+
+/// The guesses at one account.
+#[derive(Clone, Debug, Default)]
+pub struct Guesses {
+    remembered: Vec<Guess>,
+    last_accepted: Option<GuessTag>,
+}
+
+impl Guesses {
+    /// What to do with a guess at `now`. `refuses_must_change` is the route's rule.
+    #[must_use]
+    pub fn recall(&self, tag: &GuessTag, refuses_must_change: bool, now: Timestamp) -> Recall {
+        let own = self.last_accepted.as_ref() == Some(tag);
+        let Some(guess) = self.remembered.iter().find(|guess| guess.tag == *tag) else {
+            return Recall::Ask(if own { SlotKind::Own } else { SlotKind::First });
+        };
+        let stands = now.since(guess.asked_at) < guess.stands_for;
+        match guess.said {
+            Said::Refused(rejection) if stands => Recall::Refused(rejection),
+            Said::MustChange if stands && refuses_must_change => Recall::Refused(Rejection::MustChange),
+            Said::Accepted | Said::MustChange | Said::Refused(_) | Said::Unknown => {
+                Recall::Ask(if own { SlotKind::Own } else { SlotKind::Again })
+            }
+        }
+    }
+
+    /// Notes what became of a guess that was asked at `now`. A refusal stands for `recheck` at first and twice as long
+    /// each time that it is repeated.
+    pub fn note(&mut self, tag: GuessTag, said: Said, rule: &AttemptRule, now: Timestamp) {
+        let before = self.remembered.iter().position(|guess| guess.tag == tag).map(|at| self.remembered.remove(at));
+        let stands_for = match (before, said) {
+            (Some(Guess { said: Said::Refused(_), stands_for, .. }), Said::Refused(_)) => {
+                stands_for.saturating_mul(2).min(RECHECK_MAX)
+            }
+            (_, Said::Unknown) => Duration::ZERO,
+            (_, Said::Accepted | Said::MustChange | Said::Refused(_)) => rule.recheck.min(RECHECK_MAX),
+        };
+        match said {
+            Said::Accepted => {
+                self.last_accepted = Some(tag);
+                return;
+            }
+            Said::MustChange => self.last_accepted = Some(tag),
+            Said::Refused(_) | Said::Unknown => {}
+        }
+        if self.remembered.len() >= REMEMBERED {
+            self.remembered.remove(0);
+        }
+        self.remembered.push(Guess { tag, said, asked_at: now, stands_for });
+    }
+
+    /// Forgets every guess but the password last accepted.
+    pub fn forget(&mut self) {
+        self.remembered.clear();
+    }
+
+    /// Takes over what is remembered under another identifier of the same person.
+    pub fn join(&mut self, other: Self) {
+        for guess in other.remembered {
+            if self.remembered.len() < REMEMBERED && !self.remembered.iter().any(|own| own.tag == guess.tag) {
+                self.remembered.push(guess);
+            }
+        }
+        self.last_accepted = self.last_accepted.or(other.last_accepted);
+    }
+
+    /// Whether a refusal still stands, or nobody knows what became of a guess.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        // Once it is due it stays remembered for as long again, so that it is known to be asked again when it comes.
+        self.remembered.iter().any(|guess| now.since(guess.asked_at) < guess.stands_for.saturating_mul(2))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RIGHT: GuessTag = [1; 16];
+    const WRONG: GuessTag = [2; 16];
+    const NO: Said = Said::Refused(Rejection::WrongPassword);
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_millis(minutes * 60_000)
+    }
+
+    fn noted(said: &[(GuessTag, Said, i64)]) -> Guesses {
+        let mut guesses = Guesses::default();
+        for (tag, said, minute) in said {
+            guesses.note(*tag, *said, &AttemptRule::default(), at(*minute));
+        }
+        guesses
+    }
+
+    #[test]
+    fn a_refusal_stands_for_ten_minutes_then_twenty_up_to_six_hours() {
+        let mut guesses = Guesses::default();
+        let mut minute = 0;
+        for stands in [10, 20, 40, 80, 160, 320, 360, 360] {
+            guesses.note(WRONG, NO, &AttemptRule::default(), at(minute));
+            let before = Timestamp::from_millis(at(minute + stands).as_millis() - 1);
+            assert_eq!(guesses.recall(&WRONG, false, before), Recall::Refused(Rejection::WrongPassword));
+            minute += stands;
+            assert_eq!(guesses.recall(&WRONG, false, at(minute)), Recall::Ask(SlotKind::Again));
+        }
+    }
+
+    #[test]
+    fn the_password_last_accepted_asks_with_its_own_slot_whatever_was_refused_since() {
+        let guesses = noted(&[(RIGHT, Said::Accepted, 0), (WRONG, NO, 1)]);
+        assert_eq!(guesses.recall(&RIGHT, false, at(2)), Recall::Ask(SlotKind::Own));
+        let refused = noted(&[(RIGHT, Said::Accepted, 0), (RIGHT, NO, 1)]);
+        assert_eq!(refused.recall(&RIGHT, false, at(2)), Recall::Refused(Rejection::WrongPassword));
+        assert_eq!(refused.recall(&RIGHT, false, at(11)), Recall::Ask(SlotKind::Own));
+    }
+
+    #[test]
+    fn a_guess_that_is_accepted_is_no_wrong_guess_any_more_and_others_stay() {
+        let guesses = noted(&[(WRONG, NO, 0), (RIGHT, NO, 0), (RIGHT, Said::Accepted, 5)]);
+        assert_eq!(guesses.recall(&RIGHT, false, at(6)), Recall::Ask(SlotKind::Own));
+        assert_eq!(guesses.recall(&WRONG, false, at(6)), Recall::Refused(Rejection::WrongPassword));
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_asked_again_at_once() {
+        let guesses = noted(&[(WRONG, Said::Unknown, 0)]);
+        assert_eq!(guesses.recall(&WRONG, false, at(0)), Recall::Ask(SlotKind::Again));
+    }
+
+    #[test]
+    fn must_change_is_remembered_for_the_routes_that_refuse_it_only() {
+        let guesses = noted(&[(RIGHT, Said::MustChange, 0)]);
+        assert_eq!(guesses.recall(&RIGHT, true, at(1)), Recall::Refused(Rejection::MustChange));
+        assert_eq!(guesses.recall(&RIGHT, false, at(1)), Recall::Ask(SlotKind::Own));
+        assert_eq!(guesses.recall(&RIGHT, true, at(10)), Recall::Ask(SlotKind::Own));
+    }
+
+    #[test]
+    fn no_account_makes_it_remember_without_end() {
+        let mut guesses = Guesses::default();
+        for n in 0..1_000_u16 {
+            let mut tag = GuessTag::default();
+            tag[..2].copy_from_slice(&n.to_le_bytes());
+            guesses.note(tag, NO, &AttemptRule::default(), at(0));
+        }
+        assert_eq!(guesses.remembered.len(), REMEMBERED);
+        assert!(guesses.is_live(at(19)) && !guesses.is_live(at(20)));
+    }
+
+    #[test]
+    fn two_identifiers_of_one_person_remember_together() {
+        let mut guesses = noted(&[(RIGHT, Said::Accepted, 0)]);
+        guesses.join(noted(&[(WRONG, NO, 0)]));
+        assert_eq!(guesses.recall(&WRONG, false, at(1)), Recall::Refused(Rejection::WrongPassword));
+        assert_eq!(guesses.recall(&RIGHT, false, at(1)), Recall::Ask(SlotKind::Own));
+    }
+}
