@@ -12,8 +12,8 @@ pub const DAY: Duration = Duration::from_hours(24);
 /// Whether an attempt may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// It may.
-    Open,
+    /// It may, as a guess of this kind: the password last accepted counts as any other once its own slot is taken.
+    Open(SlotKind),
     /// It may not.
     Closed {
         /// Whether an attempt whose outcome nobody knows is in its way: then nobody can say that the password is wrong.
@@ -26,7 +26,7 @@ impl Gate {
     #[must_use]
     pub const fn verdict(self) -> Option<Verdict> {
         match self {
-            Self::Open => None,
+            Self::Open(_) => None,
             Self::Closed { unknown: false } => Some(Verdict::Reject(Rejection::Shielded)),
             Self::Closed { unknown: true } => Some(Verdict::Undecided(NoAnswer::Throttled(None))),
         }
@@ -51,37 +51,50 @@ pub fn decide(
     let in_window = |slot: &&Slot| now.since(slot.at) < rule.window;
     // A slot of the very moment of the success may have come after it.
     let in_day = |slot: &&Slot| now.since(slot.at) < DAY && last_success.is_none_or(|success| slot.at >= success);
-    if kind == SlotKind::Own {
-        return closed_by(slots.iter().filter(in_window).filter(|slot| slot.kind == SlotKind::Own), 1);
-    }
+    let own_is_free = || !slots.iter().filter(in_window).any(|slot| slot.kind == SlotKind::Own);
+    let kind = match kind {
+        SlotKind::Own if own_is_free() => return Gate::Open(SlotKind::Own),
+        SlotKind::Own | SlotKind::First => SlotKind::First,
+        SlotKind::Again => SlotKind::Again,
+    };
     let common = || slots.iter().filter(|slot| slot.kind != SlotKind::Own);
     let of_caller = |slot: &&Slot| slot.caller == *caller;
     let again = |slot: &&Slot| slot.kind == SlotKind::Again;
-    let mut gates = vec![
-        closed_by(common().filter(in_window), rule.per_account),
-        closed_by(common().filter(in_window).filter(of_caller), rule.per_integration),
-        closed_by(common().filter(in_day), rule.per_day),
+    let mut budgets = vec![
+        Budget::of(common().filter(in_window), rule.per_account),
+        Budget::of(common().filter(in_window).filter(of_caller), rule.per_integration),
+        Budget::of(common().filter(in_day), rule.per_day),
     ];
     if kind == SlotKind::Again {
-        gates.extend([
-            closed_by(common().filter(in_window).filter(again), rule.per_account / 2),
-            closed_by(common().filter(in_window).filter(of_caller).filter(again), rule.per_integration / 2),
-            closed_by(common().filter(in_day).filter(again), rule.per_day / 2),
+        budgets.extend([
+            Budget::of(common().filter(in_window).filter(again), rule.per_account / 2),
+            Budget::of(common().filter(in_window).filter(of_caller).filter(again), rule.per_integration / 2),
+            Budget::of(common().filter(in_day).filter(again), rule.per_day / 2),
         ]);
     }
-    let unknown = gates.contains(&Gate::Closed { unknown: true });
-    if unknown || gates.iter().any(|gate| *gate != Gate::Open) { Gate::Closed { unknown } } else { Gate::Open }
+    budgets.retain(|budget| budget.is_spent);
+    if budgets.is_empty() {
+        return Gate::Open(kind);
+    }
+    Gate::Closed { unknown: budgets.iter().any(|budget| budget.unknown) }
 }
 
-/// The gate of one budget that `slots` share.
-fn closed_by<'a>(slots: impl Iterator<Item = &'a Slot>, most: u32) -> Gate {
-    let (mut taken, mut unknown) = (0_usize, false);
-    for slot in slots {
-        taken += 1;
-        unknown |= !slot.refused;
+/// One budget that some slots share.
+struct Budget {
+    is_spent: bool,
+    /// Whether the outcome of one of them is not known.
+    unknown: bool,
+}
+
+impl Budget {
+    fn of<'a>(slots: impl Iterator<Item = &'a Slot>, most: u32) -> Self {
+        let (mut taken, mut unknown) = (0_usize, false);
+        for slot in slots {
+            taken += 1;
+            unknown |= !slot.refused;
+        }
+        Self { is_spent: taken >= usize::try_from(most).unwrap_or(usize::MAX), unknown }
     }
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
-    if taken < most { Gate::Open } else { Gate::Closed { unknown } }
 }
 
 #[cfg(test)]
@@ -102,28 +115,29 @@ mod tests {
         decide(slots, success.map(minutes_ago), kind, &Caller::stored(caller), &AttemptRule::default(), NOW)
     }
 
+    const OPEN: Gate = Gate::Open(SlotKind::First);
     const CLOSED: Gate = Gate::Closed { unknown: false };
 
     #[test]
     fn a_caller_has_four_slots_and_an_account_ten() {
         let four: Vec<Slot> = (0..4).map(|_| slot(29, "a", SlotKind::First)).collect();
         assert_eq!(gate(&four, None, SlotKind::First, "a"), CLOSED);
-        assert_eq!(gate(&four, None, SlotKind::First, "b"), Gate::Open);
-        assert_eq!(gate(&four[1..], None, SlotKind::First, "a"), Gate::Open);
+        assert_eq!(gate(&four, None, SlotKind::First, "b"), OPEN);
+        assert_eq!(gate(&four[1..], None, SlotKind::First, "a"), OPEN);
         let ten: Vec<Slot> = (0..10).map(|n| slot(29, &n.to_string(), SlotKind::First)).collect();
         assert_eq!(gate(&ten, None, SlotKind::First, "new"), CLOSED);
-        assert_eq!(gate(&ten[1..], None, SlotKind::First, "new"), Gate::Open);
+        assert_eq!(gate(&ten[1..], None, SlotKind::First, "new"), OPEN);
     }
 
     #[test]
     fn slots_leave_the_window_by_age_and_the_day_by_a_success() {
         let old: Vec<Slot> = (0..10).map(|n| slot(30, &n.to_string(), SlotKind::First)).collect();
-        assert_eq!(gate(&old, None, SlotKind::First, "a"), Gate::Open);
+        assert_eq!(gate(&old, None, SlotKind::First, "a"), OPEN);
         let forty: Vec<Slot> = (0..40).map(|n| slot(60 + n, "a", SlotKind::First)).collect();
         assert_eq!(gate(&forty, None, SlotKind::First, "b"), CLOSED);
-        assert_eq!(gate(&forty, Some(45), SlotKind::First, "b"), Gate::Open);
+        assert_eq!(gate(&forty, Some(45), SlotKind::First, "b"), OPEN);
         let past: Vec<Slot> = (0..40).map(|_| slot(24 * 60, "a", SlotKind::First)).collect();
-        assert_eq!(gate(&past, None, SlotKind::First, "b"), Gate::Open);
+        assert_eq!(gate(&past, None, SlotKind::First, "b"), OPEN);
         // A success does not open the window: the service may count on.
         let ten: Vec<Slot> = (0..10).map(|n| slot(5, &n.to_string(), SlotKind::First)).collect();
         assert_eq!(gate(&ten, Some(1), SlotKind::First, "a"), CLOSED);
@@ -132,21 +146,23 @@ mod tests {
     #[test]
     fn the_password_last_accepted_has_one_slot_of_its_own() {
         let mut slots: Vec<Slot> = (0..10).map(|n| slot(5, &n.to_string(), SlotKind::First)).collect();
-        assert_eq!(gate(&slots, None, SlotKind::Own, "a"), Gate::Open);
+        assert_eq!(gate(&slots, None, SlotKind::Own, "a"), Gate::Open(SlotKind::Own));
         slots.push(slot(5, "a", SlotKind::Own));
         assert_eq!(gate(&slots, None, SlotKind::Own, "a"), CLOSED);
-        assert_eq!(gate(&slots[10..], None, SlotKind::First, "a"), Gate::Open, "it takes nobody else's");
+        let only = &slots[10..];
+        assert_eq!(gate(only, None, SlotKind::First, "a"), OPEN, "it takes nobody else's");
+        assert_eq!(gate(only, None, SlotKind::Own, "a"), OPEN, "once it is taken it counts as any other");
     }
 
     #[test]
     fn guesses_that_are_asked_again_take_half_of_each_budget() {
         let again = |count: usize, caller: &str| vec![slot(5, caller, SlotKind::Again); count];
         assert_eq!(gate(&again(2, "a"), None, SlotKind::Again, "a"), CLOSED);
-        assert_eq!(gate(&again(2, "a"), None, SlotKind::First, "a"), Gate::Open);
-        assert_eq!(gate(&again(1, "a"), None, SlotKind::Again, "a"), Gate::Open);
+        assert_eq!(gate(&again(2, "a"), None, SlotKind::First, "a"), OPEN);
+        assert_eq!(gate(&again(1, "a"), None, SlotKind::Again, "a"), Gate::Open(SlotKind::Again));
         let five: Vec<Slot> = (0..5).map(|n| slot(5, &n.to_string(), SlotKind::Again)).collect();
         assert_eq!(gate(&five, None, SlotKind::Again, "new"), CLOSED);
-        assert_eq!(gate(&five, None, SlotKind::First, "new"), Gate::Open);
+        assert_eq!(gate(&five, None, SlotKind::First, "new"), OPEN);
     }
 
     #[test]
@@ -156,6 +172,6 @@ mod tests {
         slots[2].refused = false;
         assert_eq!(gate(&slots, None, SlotKind::First, "a"), Gate::Closed { unknown: true });
         assert!(matches!(gate(&slots, None, SlotKind::First, "a").verdict(), Some(Verdict::Undecided(_))));
-        assert_eq!(Gate::Open.verdict(), None);
+        assert_eq!(OPEN.verdict(), None);
     }
 }
