@@ -1,6 +1,7 @@
 //! Wiring: the only place that names concrete adapters.
 
 mod assemble;
+mod canaries;
 mod check;
 mod clock;
 mod demo;

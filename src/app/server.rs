@@ -2,27 +2,29 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::assemble::{Foundation, random_key};
+use crate::app::canaries::send_canaries;
 use crate::app::clock::SystemClock;
 use crate::app::follow::{count_flags, follow_changes, note_accepted};
 use crate::app::open::open_database;
 use crate::config::{self, Settings};
-use crate::gateway::{Gateway, GatewayKeys, GatewaySettings, write_flags};
+use crate::gateway::{Gateway, GatewayKeys, GatewaySettings, keep_ledger, write_flags};
 use crate::http::{Management, Readiness, SharedLimits, SoapEndpoint, bind, serve};
 use crate::identity::{HashingPool, IntegrationRegistry};
 use crate::store::ChangeFeed;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Health, Metrics};
 
-/// How long queued flags may take to be written once every call has ended.
-const FLAGS_DEADLINE: Duration = Duration::from_secs(5);
+/// How long queued flags and attempts may take to be written once every call has ended.
+const WRITERS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A server that accepts calls.
 pub struct Server {
@@ -40,8 +42,10 @@ pub struct Server {
     stop_writing: CancellationToken,
     part_ended: CancellationToken,
     listening: JoinHandle<()>,
+    reloaded: Arc<Notify>,
     background: Vec<JoinHandle<()>>,
     flag_writer: JoinHandle<()>,
+    ledger_keeper: JoinHandle<()>,
 }
 
 impl Server {
@@ -58,16 +62,23 @@ impl Server {
         let (stop_listening, stop_writing) = (CancellationToken::new(), CancellationToken::new());
         let part_ended = CancellationToken::new();
         let (metrics, readiness) = (Metrics::new(), Arc::new(Readiness::default()));
-        let health = Arc::new(Management::new(Arc::clone(&readiness), metrics.clone()));
+        let health = Health::default();
+        let management_endpoint = Arc::new(Management::new(Arc::clone(&readiness), metrics.clone(), health.clone()));
         // Health outlives the SOAP listener, so that the fall of readiness can be seen to the end.
-        let health = serve(management_listener, health, Arc::clone(&limits), stop_writing.clone());
-        let mut background = vec![start_part(&part_ended, health)];
+        let manage = serve(management_listener, management_endpoint, Arc::clone(&limits), stop_writing.clone());
+        let mut background = vec![start_part(&part_ended, manage)];
 
         let database = open_database(&settings).await?;
         let clock = Arc::new(SystemClock);
         let pool = Arc::new(HashingPool::new(&settings.hashing)?);
-        let foundation =
-            Foundation { database: database.clone(), pool: Arc::clone(&pool), clock: clock.clone(), metrics };
+        let foundation = Foundation {
+            database: database.clone(),
+            pool: Arc::clone(&pool),
+            clock: clock.clone(),
+            metrics,
+            health,
+            made: Mutex::default(),
+        };
         // The feed is opened before anything is read, so that no change falls between.
         let feed = ChangeFeed::start(&database).await?;
         let registry = Arc::new(IntegrationRegistry::load(database.integrations(), pool, clock.clone()).await?);
@@ -83,6 +94,8 @@ impl Server {
             foundation.metrics.clone(),
         );
         let gateway = Arc::new(gateway);
+        let count = keep_ledger(queues.attempts, Arc::new(database.attempts()), stop_writing.clone());
+        let ledger_keeper = start_part(&part_ended, count);
         let write = write_flags(queues.flags, Arc::new(database.flags()), stop_writing.clone());
         let flag_writer = start_part(&part_ended, write);
         let note = note_accepted(queues.accepted, database.integrations(), clock, stop_writing.clone());
@@ -91,6 +104,15 @@ impl Server {
         background.push(start_part(&part_ended, follow));
         let count = count_flags(database.flags(), foundation.metrics.clone(), stop_writing.clone());
         background.push(start_part(&part_ended, count));
+        let reloaded = Arc::new(Notify::new());
+        let canaries = send_canaries(
+            Arc::clone(&gateway),
+            foundation.health.clone(),
+            Arc::clone(&readiness),
+            Arc::clone(&reloaded),
+            stop_writing.clone(),
+        );
+        background.push(start_part(&part_ended, canaries));
         let endpoint = Arc::new(SoapEndpoint::new(Arc::clone(&gateway), Arc::clone(&limits)));
         let calls = serve(soap_listener, Arc::clone(&endpoint), Arc::clone(&limits), stop_listening.clone());
         let listening = start_part(&part_ended, calls);
@@ -109,8 +131,10 @@ impl Server {
             stop_writing,
             part_ended,
             listening,
+            reloaded,
             background,
             flag_writer,
+            ledger_keeper,
         })
     }
 
@@ -147,6 +171,7 @@ impl Server {
         }
         self.limits.store(Arc::new(settings.server.limits.clone()));
         self.settings = settings;
+        self.reloaded.notify_one();
         if kept.is_empty() {
             tracing::info!(file = %file.display(), "config.reloaded");
         } else {
@@ -178,8 +203,9 @@ impl Server {
             tracing::warn!(deadline_ms, "server.cut");
         }
         self.stop_writing.cancel();
-        if tokio::time::timeout(FLAGS_DEADLINE, self.flag_writer).await.is_err() {
-            tracing::error!("flag.lost_at_stop");
+        let writers = async { tokio::join!(self.flag_writer, self.ledger_keeper) };
+        if tokio::time::timeout(WRITERS_DEADLINE, writers).await.is_err() {
+            tracing::error!("store.lost_at_stop");
         }
         for task in self.background {
             task.abort();
@@ -202,6 +228,7 @@ fn gateway_settings(settings: &Settings) -> GatewaySettings {
     GatewaySettings {
         cache: settings.cache.clone(),
         flags: settings.flags.clone(),
+        shield: settings.shield.clone(),
         slow_down: settings.slow_down.clone(),
         nonces: settings.nonces.entries,
         log_calls: settings.log.calls,

@@ -5,13 +5,14 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::config::alma::read_alma;
+use crate::config::attempts::read_protection;
 use crate::config::checks::Keyed;
 use crate::config::document::nearest;
 use crate::config::ldap::read_ldap;
 use crate::config::oidc::read_oidc;
 use crate::config::section::{Choice, Section, quote};
-use crate::domain::{AccountId, Institution};
-use crate::gateway::InstitutionSettings;
+use crate::domain::{AccountId, AttemptRule, IdentifierPattern, Institution};
+use crate::gateway::{IdentityChoice, InstitutionSettings};
 use crate::identity::{HashingSettings, IdentityKind, IdentitySettings};
 
 /// Names and codes are at most this long: they stand in logs, metrics and variables.
@@ -19,8 +20,8 @@ const NAME_BYTES_MAX: usize = 64;
 /// The weakest of the parameter sets that OWASP's password storage sheet calls equal: 7 MiB, 5 passes.
 const HASHING_WORK_MIN: u32 = 7 * 1024 * 5;
 
-/// Reads every `[[identity]]` that has a name.
-pub(crate) fn read_identities(root: &Section<'_>) -> Keyed<IdentitySettings> {
+/// Reads every `[[identity]]` that has a name; `rule` is what `[attempts]` says for all.
+pub(crate) fn read_identities(root: &Section<'_>, rule: &AttemptRule) -> Keyed<IdentitySettings> {
     let mut identities: Keyed<IdentitySettings> = Vec::new();
     for mut section in root.entries("identity") {
         let name = section.required_text("name", "a name of your choice, such as \"accounts\"");
@@ -31,7 +32,7 @@ pub(crate) fn read_identities(root: &Section<'_>) -> Keyed<IdentitySettings> {
                 section.complain("name", format!("is {}, as another [[identity]] is; give each its own", quote(name)));
             }
         }
-        if let Some(identity) = read_identity(&section, name) {
+        if let Some(identity) = read_identity(&section, name, rule) {
             identities.push((section.name().to_owned(), identity));
         }
     }
@@ -46,14 +47,15 @@ fn is_name(section: &Section<'_>, name: &str) -> bool {
     fine
 }
 
-fn read_identity(section: &Section<'_>, name: Option<String>) -> Option<IdentitySettings> {
+fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule) -> Option<IdentitySettings> {
     let kinds = [
         Choice::Means("alma", Kind::Alma),
         Choice::Means("embedded", Kind::Embedded),
         Choice::Means("ldap", Kind::Ldap),
         Choice::Means("oidc", Kind::Oidc),
     ];
-    let kind = match section.choice("kind", &kinds) {
+    let word = section.choice("kind", &kinds);
+    let kind = match word {
         Some(Kind::Alma) => read_alma(section).map(IdentityKind::Alma),
         Some(Kind::Embedded) => Some(IdentityKind::Embedded),
         Some(Kind::Ldap) => read_ldap(section).map(IdentityKind::Ldap),
@@ -62,12 +64,17 @@ fn read_identity(section: &Section<'_>, name: Option<String>) -> Option<Identity
             section.complain("kind", "is missing; write \"alma\" or \"embedded\" or \"ldap\" or \"oidc\"");
             // Nobody can say what the other keys mean.
             section.skip();
+            section.section("attempts").skip();
             None
         }
     };
-    let mut identity = IdentitySettings::new(name?, kind.unwrap_or(IdentityKind::Embedded));
+    let mut identity = IdentitySettings::new(name.clone().unwrap_or_default(), kind.unwrap_or(IdentityKind::Embedded));
     identity.timeout = section.span("timeout", identity.timeout, Duration::from_millis(100)..=Duration::from_mins(1));
-    Some(identity)
+    if let Some(word) = word {
+        let must_say_when_it_locks = matches!(word, Kind::Ldap | Kind::Oidc);
+        read_protection(section, &mut identity, rule, must_say_when_it_locks);
+    }
+    name.map(|_| identity)
 }
 
 /// The word that says which adapter.
@@ -92,12 +99,26 @@ pub(crate) fn read_institutions(root: &Section<'_>, identities: &Keyed<IdentityS
             }
         }
         let identity = read_identity_name(&section, identities);
+        let others = section.entries("choice").iter().map(|choice| read_choice(choice, identities)).collect();
         let probe_accounts = read_probe_accounts(&section, code.as_ref());
         if let Some(code) = code {
-            institutions.push(InstitutionSettings { code, identity, probe_accounts });
+            institutions.push(InstitutionSettings { code, identity, others, probe_accounts });
         }
     }
     institutions
+}
+
+fn read_choice(section: &Section<'_>, identities: &Keyed<IdentitySettings>) -> IdentityChoice {
+    let write = "a list of patterns, such as [\"*@staff.example.org\"]";
+    let texts = section.texts("identifiers", write).unwrap_or_default();
+    if texts.is_empty() && !section.is_broken("identifiers") {
+        section.complain("identifiers", format!("is missing or empty; write {write}"));
+    }
+    let identifiers: Vec<IdentifierPattern> = texts.iter().filter_map(|text| IdentifierPattern::parse(text)).collect();
+    if identifiers.len() < texts.len() {
+        section.complain("identifiers", format!("holds an empty pattern; write {write}"));
+    }
+    IdentityChoice { identifiers, identity: read_identity_name(section, identities) }
 }
 
 fn read_identity_name(section: &Section<'_>, identities: &Keyed<IdentitySettings>) -> String {

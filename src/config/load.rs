@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::attempts::{read_rule, read_shield};
 use crate::config::calls::{read_cache, read_flags, read_log, read_nonces, read_slow_down};
 use crate::config::checks::check;
 use crate::config::document::Document;
@@ -52,12 +53,12 @@ pub(crate) fn parse(
 /// Reads every section; what is wrong is noted in `document`.
 pub(crate) fn read(document: &Document<'_>, file: PathBuf) -> Settings {
     let root = Section::root(document);
-    root.refuse("attempts", "is not served yet; leave it out");
     let server = root.section("server");
     let data_dir = read_data_dir(&server, file.parent().unwrap_or(Path::new("")));
     let (console, management) = (root.section("console"), root.section("management"));
     let default = Settings::new(file);
-    let identities = read_identities(&root);
+    let attempts = root.section("attempts");
+    let identities = read_identities(&root, &read_rule(&attempts));
     let institutions = read_institutions(&root, &identities);
     let routes = read_routes(&root, &institutions);
     let mut settings = Settings {
@@ -70,6 +71,7 @@ pub(crate) fn read(document: &Document<'_>, file: PathBuf) -> Settings {
         cache: read_cache(&root.section("cache")),
         nonces: read_nonces(&root.section("nonces")),
         flags: read_flags(&root.section("flags")),
+        shield: read_shield(&attempts),
         slow_down: read_slow_down(&root.section("slow_down")),
         log: read_log(&root.section("log")),
         institutions,

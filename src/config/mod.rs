@@ -1,11 +1,14 @@
 //! File and environment to the settings that each part owns; cross checks; all errors at once.
 
 mod alma;
+mod attempts;
 mod calls;
 mod checks;
 mod document;
 mod environment;
 mod identities;
+#[cfg(test)]
+mod identity_tests;
 mod ldap;
 #[cfg(test)]
 mod list_tests;
@@ -19,6 +22,7 @@ mod server;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 pub use load::load;
 pub use problem::{Problem, Problems};

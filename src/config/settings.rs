@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::{
-    CacheSettings, FlagSettings, InstitutionSettings, NonceSettings, RouteSettings, SlowDownSettings,
+    CacheSettings, FlagSettings, InstitutionSettings, NonceSettings, RouteSettings, ShieldSettings, SlowDownSettings,
 };
 use crate::http::ServerSettings;
 use crate::identity::{HashingSettings, IdentitySettings};
@@ -38,6 +38,8 @@ pub struct Settings {
     pub nonces: NonceSettings,
     /// `[flags]`: the queue of verdicts that may flag.
     pub flags: FlagSettings,
+    /// `[attempts]`: the lock-out shield, but for its budgets, which each identity service has.
+    pub shield: ShieldSettings,
     /// `[slow_down]`: the pace of integrations' wrong passwords.
     pub slow_down: SlowDownSettings,
     /// `[log]`: what is logged.
@@ -67,6 +69,7 @@ impl Settings {
             cache: CacheSettings::default(),
             nonces: NonceSettings::default(),
             flags: FlagSettings::default(),
+            shield: ShieldSettings::default(),
             slow_down: SlowDownSettings::default(),
             log: LogSettings::default(),
             institutions: Vec::new(),
@@ -105,6 +108,7 @@ impl Settings {
         keep!(cache, "cache");
         keep!(nonces.entries, "nonces.entries");
         keep!(flags, "flags");
+        keep!(shield, "attempts");
         keep!(slow_down, "slow_down");
         keep!(log, "log");
         (new, kept)

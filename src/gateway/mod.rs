@@ -1,6 +1,8 @@
 //! The one use case: a call and its reply. No sockets, no SQL. `pipeline` is where to begin.
 
+mod attempts;
 mod call;
+mod canary;
 mod flagging;
 mod incidents;
 mod message;
@@ -17,13 +19,18 @@ mod table;
 mod verify;
 
 pub use crate::contract::AccountSource;
+pub use attempts::{LedgerReceiver, keep_ledger};
 pub use call::{Body, Call, Presented, Reply};
 pub use flagging::{AcceptedReceiver, FlagReceiver, write_flags};
 pub use outcome::{CallError, Outcome, Stranger};
+pub use question::IdentityUse;
 pub use route::{
     ContractKind, FaultStatus, IntegrationCheck, IntegrationRule, MustChangeRule, OutageRule, RefusalForm,
     RouteSettings,
 };
-pub use settings::{CacheSettings, FlagSettings, InstitutionSettings, NonceSettings, SlowDownSettings};
+pub use settings::{
+    CacheSettings, FlagSettings, IdentityChoice, InstitutionSettings, NonceSettings, RateSettings, ShieldSettings,
+    SlowDownSettings,
+};
 pub use state::{Gateway, GatewayKeys, GatewaySettings, Queues};
 pub use table::{Endpoint, InstitutionPlan, Mark, Place, RouteTable};

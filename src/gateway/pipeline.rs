@@ -17,7 +17,7 @@ use crate::gateway::question::Asked;
 use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
 use crate::gateway::state::Gateway;
 use crate::gateway::table::Served;
-use crate::gateway::verify::Scope;
+use crate::gateway::verify::{Asker, Scope};
 use crate::soap::Version;
 use crate::telemetry::{CallKind, account_tag};
 
@@ -139,7 +139,7 @@ impl Gateway {
             return Caller::Stranger(Stranger::Rejected(Rejection::WrongPassword), known(), None);
         };
         let asked = || match route.settings.integration_check {
-            IntegrationCheck::Identity => institution.asked(),
+            IntegrationCheck::Identity => institution.asked(name.account()),
             IntegrationCheck::Registry => Asked::Registry(Arc::clone(&self.registry), name.clone()),
         };
         let scope = Scope {
@@ -148,7 +148,9 @@ impl Gateway {
             sign_in: SignIn::KnownIntegration,
             must_change: MustChangeRule::Accept,
         };
-        let verified = self.verifier.verify(&scope, asked, credentials, call.source, call.deadline).await;
+        // Whoever claims the name has yet to prove it.
+        let asker = Asker { source: call.source, integration: None };
+        let verified = self.verifier.verify(&scope, asked, credentials, asker, call.deadline).await;
         let mut not_before = None;
         if let Some(took) = verified.asked_for {
             route.metrics.integration_seconds.observe(took.as_secs_f64());
@@ -206,14 +208,18 @@ impl Gateway {
             return Outcome::Refused(Rejection::UnknownAccount, source);
         };
         let route = call.place.route();
+        if !route.is_in_service() {
+            return Outcome::Undecided(NoAnswer::Misconfigured, source);
+        }
         let scope = Scope {
             route: &route.fingerprint,
             institution: &institution.fingerprint,
             sign_in: SignIn::Account,
             must_change: route.settings.must_change,
         };
-        let verified =
-            self.verifier.verify(&scope, || institution.asked(), credentials, call.source, call.deadline).await;
+        let asker = Asker { source: call.source, integration: integration.cloned() };
+        let asked = || institution.asked(account);
+        let verified = self.verifier.verify(&scope, asked, credentials, asker, call.deadline).await;
         if let Some(took) = verified.asked_for {
             route.metrics.account_seconds.observe(took.as_secs_f64());
             if let Some(reason) = review(SignIn::Account, verified.verdict) {

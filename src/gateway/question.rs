@@ -1,21 +1,32 @@
 //! Who is asked whether a password is right.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{Credentials, IntegrationName, NoAnswer};
+use crate::domain::{AttemptRule, Credentials, IntegrationName, NoAnswer};
+use crate::gateway::verify::Asker;
 use crate::identity::{Answered, Ask, IdentityError, IdentityService, IntegrationRegistry};
+
+/// An identity service as an institution uses it.
+#[derive(Clone)]
+pub struct IdentityUse {
+    /// Whom to ask.
+    pub service: Arc<dyn IdentityService>,
+    /// The time that one question may take.
+    pub timeout: Duration,
+    /// What is allowed of wrong guesses.
+    pub attempts: AttemptRule,
+}
 
 /// Whom a question goes to.
 #[derive(Clone)]
 pub(crate) enum Asked {
     /// The gateway's own registry of integrations, about one that bears this name.
     Registry(Arc<IntegrationRegistry>, IntegrationName),
-    /// An identity service, and the time that one question to it may take.
-    Service(Arc<dyn IdentityService>, Duration),
+    /// An identity service.
+    Service(IdentityUse),
 }
 
 impl Asked {
@@ -23,7 +34,7 @@ impl Asked {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Registry(..) => "registry",
-            Self::Service(service, _) => service.name(),
+            Self::Service(used) => used.service.name(),
         }
     }
 
@@ -32,18 +43,18 @@ impl Asked {
     pub(crate) async fn verify(
         &self,
         credentials: &Credentials,
-        source: IpAddr,
-        integration: Option<&IntegrationName>,
+        asker: &Asker,
         deadline: Instant,
     ) -> Result<Answered, IdentityError> {
         match self {
             Self::Registry(registry, name) => registry
-                .verify(Some(name), credentials.password(), source, deadline)
+                .verify(Some(name), credentials.password(), asker.source, deadline)
                 .await
                 .map(|said| said.answer().into()),
-            Self::Service(service, timeout) => {
+            Self::Service(IdentityUse { service, timeout, .. }) => {
                 let deadline = Instant::now() + *timeout;
-                timeout_at(deadline, service.verify(Ask { credentials, source, integration, deadline }))
+                let integration = asker.integration.as_ref();
+                timeout_at(deadline, service.verify(Ask { credentials, source: asker.source, integration, deadline }))
                     .await
                     .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it took too long")))
             }

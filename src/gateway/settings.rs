@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{AccountId, Institution};
+use crate::domain::{AccountId, IdentifierPattern, Institution};
 
 /// One `[[institution]]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,50 @@ pub struct InstitutionSettings {
     pub code: Institution,
     /// The name of the identity service that knows its accounts.
     pub identity: String,
+    /// Other identity services, for identifiers of a certain shape: the first that fits is asked, and no other.
+    pub others: Vec<IdentityChoice>,
     /// Accounts that monitoring signs in with: they never flag.
     pub probe_accounts: Vec<AccountId>,
+}
+
+/// An identity service for the identifiers that fit one of its patterns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityChoice {
+    /// Which identifiers.
+    pub identifiers: Vec<IdentifierPattern>,
+    /// The name of their identity service.
+    pub identity: String,
+}
+
+/// Settings of the lock-out shield that all identity services share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShieldSettings {
+    /// Accounts whose attempts are remembered at once.
+    pub accounts: usize,
+    /// How fast callers may ask.
+    pub rates: RateSettings,
+}
+
+impl Default for ShieldSettings {
+    fn default() -> Self {
+        Self { accounts: 200_000, rates: RateSettings::default() }
+    }
+}
+
+/// How many questions a second one address and one integration may cause; twice as many may come at once. Recent yes
+/// answers and refusals that are remembered cause none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateSettings {
+    /// Of one address.
+    pub per_source: u32,
+    /// Of one integration.
+    pub per_integration: u32,
+}
+
+impl Default for RateSettings {
+    fn default() -> Self {
+        Self { per_source: 100, per_integration: 100 }
+    }
 }
 
 /// Settings of the verdict cache.

@@ -9,13 +9,14 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{AccountId, Clock, IncidentId, IntegrationName, Reason};
+use crate::gateway::attempts::{CallerRates, Ledger, LedgerReceiver, Shield};
 use crate::gateway::call::Reply;
 use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver};
 use crate::gateway::incidents::Incidents;
 use crate::gateway::nonces::Nonces;
 use crate::gateway::outcome::{CallError, Outcome};
 use crate::gateway::replies::failure_without_route;
-use crate::gateway::settings::{CacheSettings, FlagSettings, SlowDownSettings};
+use crate::gateway::settings::{CacheSettings, FlagSettings, ShieldSettings, SlowDownSettings};
 use crate::gateway::slow_down::SlowDown;
 use crate::gateway::table::{Endpoint, Fingerprint, Place, RouteTable};
 use crate::gateway::verify::Verifier;
@@ -30,6 +31,8 @@ pub struct GatewaySettings {
     pub cache: CacheSettings,
     /// The queue of flags.
     pub flags: FlagSettings,
+    /// The lock-out shield.
+    pub shield: ShieldSettings,
     /// How guessing at integrations is slowed.
     pub slow_down: SlowDownSettings,
     /// Nonces remembered at once.
@@ -48,6 +51,8 @@ pub struct GatewayKeys {
 
 /// The ends of the gateway's queues, for the workers that empty them.
 pub struct Queues {
+    /// Attempts to be counted in the store.
+    pub attempts: LedgerReceiver,
     /// What may flag.
     pub flags: FlagReceiver,
     /// Integrations accepted for the first time.
@@ -95,9 +100,14 @@ impl Gateway {
         let (flags, receiver) = FlagQueue::new(settings.flags.queue, metrics.clone());
         let (first_accepted, accepted_receiver) = mpsc::channel(ACCEPTED_WAITING);
         let asks = TaskTracker::new();
+        let (ledger, ledger_receiver) = Ledger::new(metrics.clone());
+        let shield = Shield::new(settings.shield.accounts, ledger, metrics.clone());
+        let shield = (shield, CallerRates::new(&settings.shield.rates));
+        let verifier =
+            Verifier::new(&settings.cache, keys.cache, shield, asks.clone(), Arc::clone(&clock), metrics.clone());
         let gateway = Self {
             table: ArcSwap::from_pointee(table),
-            verifier: Arc::new(Verifier::new(&settings.cache, keys.cache, asks.clone(), metrics.clone())),
+            verifier: Arc::new(verifier),
             registry,
             slow_down: SlowDown::new(&settings.slow_down),
             nonces: Nonces::new(settings.nonces),
@@ -111,7 +121,8 @@ impl Gateway {
             first_accepted,
             asks,
         };
-        (gateway, Queues { flags: receiver, accepted: AcceptedReceiver(accepted_receiver) })
+        let accepted = AcceptedReceiver(accepted_receiver);
+        (gateway, Queues { attempts: ledger_receiver, flags: receiver, accepted })
     }
 
     /// The routes served now. A call keeps the ones it started with.
@@ -134,9 +145,18 @@ impl Gateway {
     /// Drops what is remembered of accounts and integrations that somebody changed.
     pub fn follow(&self, news: &News) {
         match news {
-            // Each change is compared with every entry: many at once cost less than all entries asked again.
-            News::Changes(changes) if changes.len() > CHANGES_ONE_BY_ONE => self.verifier.forget_all(),
             News::Changes(changes) => {
+                for change in changes {
+                    match change {
+                        Change::Account(account) => self.verifier.shield.forget(account),
+                        Change::AccountCleared(account) => self.verifier.shield.clear(account),
+                        Change::Integration(_) => {}
+                    }
+                }
+                // Each is compared with every entry: many at once cost less than all entries asked again.
+                if changes.len() > CHANGES_ONE_BY_ONE {
+                    return self.verifier.forget_all();
+                }
                 for change in changes {
                     match change {
                         Change::Account(account) | Change::AccountCleared(account) => self.verifier.forget(account),
@@ -144,7 +164,10 @@ impl Gateway {
                     }
                 }
             }
-            News::Lost => self.verifier.forget_all(),
+            News::Lost => {
+                self.verifier.shield.forget_all();
+                self.verifier.forget_all();
+            }
         }
     }
 

@@ -3,18 +3,17 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::Guard;
 use bytes::Bytes;
 
 use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH, AlmaService, Wsdl, WsdlError};
-use crate::domain::{AccountId, Institution};
-use crate::gateway::question::Asked;
+use crate::domain::{AccountId, IdentifierPattern, Institution};
+use crate::gateway::question::{Asked, IdentityUse};
 use crate::gateway::replies::Replies;
 use crate::gateway::route::{ContractKind, RouteSettings};
 use crate::gateway::settings::{InstitutionSettings, NonceSettings};
-use crate::identity::IdentityService;
 use crate::telemetry::{Metrics, RouteMetrics};
 
 /// What separates what is remembered for one route, or one institution, from all else: it changes with the settings.
@@ -26,6 +25,20 @@ pub(crate) struct Route {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) replies: Replies,
     pub(crate) metrics: RouteMetrics,
+    /// A canary was let in here: nobody else is, until one is refused.
+    out_of_service: AtomicBool,
+}
+
+impl Route {
+    /// Whether calls are answered by what identity services say.
+    pub(crate) fn is_in_service(&self) -> bool {
+        !self.out_of_service.load(Ordering::Relaxed)
+    }
+
+    /// Says whether they are from now on, and gives whether they were.
+    pub(crate) fn set_in_service(&self, is_in: bool) -> bool {
+        !self.out_of_service.swap(!is_in, Ordering::Relaxed)
+    }
 }
 
 /// What is served at one path.
@@ -45,16 +58,23 @@ pub struct Endpoint {
 
 /// An institution, its identity service, and who never flags there.
 pub(crate) struct InstitutionEntry {
-    identity: Arc<dyn IdentityService>,
-    identity_timeout: Duration,
+    identity: IdentityUse,
+    others: Vec<(Vec<IdentifierPattern>, IdentityUse)>,
     pub(crate) probe_accounts: Vec<AccountId>,
     pub(crate) fingerprint: Fingerprint,
 }
 
 impl InstitutionEntry {
-    /// Its identity service, to be asked.
-    pub(crate) fn asked(&self) -> Asked {
-        Asked::Service(Arc::clone(&self.identity), self.identity_timeout)
+    /// The identity service that knows an account: chosen before anybody is asked, and the only one.
+    pub(crate) fn asked(&self, account: &AccountId) -> Asked {
+        let fits = |patterns: &[IdentifierPattern]| patterns.iter().any(|pattern| pattern.fits(account));
+        let other = self.others.iter().find(|(patterns, _)| fits(patterns));
+        Asked::Service(other.map_or(&self.identity, |(_, used)| used).clone())
+    }
+
+    /// Every identity service that it uses.
+    pub(crate) fn identities(&self) -> impl Iterator<Item = &IdentityUse> {
+        std::iter::once(&self.identity).chain(self.others.iter().map(|(_, used)| used))
     }
 }
 
@@ -63,10 +83,10 @@ pub struct InstitutionPlan {
     /// Its settings.
     pub settings: InstitutionSettings,
     /// Who knows its passwords.
-    pub identity: Arc<dyn IdentityService>,
-    /// The time that one question to it may take.
-    pub identity_timeout: Duration,
-    /// The settings of that identity service, as text: what is remembered of the institution ends when they change.
+    pub identity: IdentityUse,
+    /// Who knows them instead for the choices of `settings`, in their order.
+    pub others: Vec<IdentityUse>,
+    /// The settings of these identity services, as text: what is remembered of the institution ends when they change.
     pub identity_settings: String,
 }
 
@@ -103,6 +123,7 @@ impl RouteTable {
                 replies: Replies::new(settings),
                 metrics: metrics.route(&label),
                 settings: settings.clone(),
+                out_of_service: AtomicBool::new(false),
             });
             for (path, served) in served_paths(settings) {
                 let wsdl = match served {
@@ -118,9 +139,10 @@ impl RouteTable {
             .into_iter()
             .map(|plan| {
                 let fingerprint = fingerprint(&(&plan.settings, &plan.identity_settings));
-                let InstitutionSettings { code, probe_accounts, .. } = plan.settings;
-                let InstitutionPlan { identity, identity_timeout, .. } = plan;
-                (code, InstitutionEntry { identity, identity_timeout, probe_accounts, fingerprint })
+                let InstitutionSettings { code, probe_accounts, others, .. } = plan.settings;
+                let patterns = others.into_iter().map(|choice| choice.identifiers);
+                let (identity, others) = (plan.identity, patterns.zip(plan.others).collect());
+                (code, InstitutionEntry { identity, others, probe_accounts, fingerprint })
             })
             .collect();
         Ok(Self { paths, endpoints, institutions, nonces, nowhere: metrics.route("none") })
@@ -130,6 +152,17 @@ impl RouteTable {
     #[must_use]
     pub fn marked(&self, mark: Mark) -> Option<&Endpoint> {
         self.endpoints.get(mark.0)
+    }
+
+    /// Every route, once.
+    pub(crate) fn routes(&self) -> Vec<&Route> {
+        let mut routes: Vec<&Route> = Vec::new();
+        for endpoint in &self.endpoints {
+            if !routes.iter().any(|route| std::ptr::eq(*route, &raw const *endpoint.route)) {
+                routes.push(&endpoint.route);
+            }
+        }
+        routes
     }
 
     /// The paths that are served, in order.

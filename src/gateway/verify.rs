@@ -11,12 +11,15 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use crate::domain::{AccountId, Answer, Credentials, NoAnswer, SignIn, Verdict};
-use crate::gateway::question::Asked;
+use crate::domain::{
+    AccountId, Answer, Caller, Clock, Credentials, GuessTag, IntegrationName, NoAnswer, SignIn, Verdict,
+};
+use crate::gateway::attempts::{CallerRates, Shield};
+use crate::gateway::question::{Asked, IdentityUse};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::CacheSettings;
 use crate::gateway::table::Fingerprint;
-use crate::identity::IdentityError;
+use crate::identity::{Answered, IdentityError};
 use crate::telemetry::Metrics;
 
 /// What separates one question's digest from another's beside the credentials: the fingerprints of the route and of
@@ -32,6 +35,9 @@ pub(crate) struct Scope<'a> {
 
 type Digest = [u8; 32];
 
+/// Room for what is never kept; zero would switch the joining off.
+const FLIGHTS: u64 = 1;
+
 /// A remembered yes.
 #[derive(Clone, Copy)]
 struct Yes {
@@ -42,6 +48,39 @@ struct Yes {
 /// What stands for an account in a remembered yes: counting a shared identifier up and down for every call would make
 /// processors wait for each other.
 type AccountMark = [u8; 16];
+
+/// Who asks.
+pub(crate) struct Asker {
+    /// The address that the call came from.
+    pub(crate) source: IpAddr,
+    /// The integration that signed in with it.
+    pub(crate) integration: Option<IntegrationName>,
+}
+
+impl Asker {
+    fn caller(&self) -> Caller {
+        Caller::new(self.integration.as_ref())
+    }
+}
+
+/// One question on its way.
+struct Question {
+    digest: Digest,
+    tag: GuessTag,
+    must_change: MustChangeRule,
+    credentials: Credentials,
+    asker: Asker,
+    deadline: Instant,
+}
+
+impl Question {
+    fn refuses_must_change(&self) -> bool {
+        self.must_change == MustChangeRule::Refuse
+    }
+}
+
+/// How a question to an identity service ended, for all who joined it.
+struct Landed(Result<Answer, IdentityError>);
 
 /// An answer that is shared with those who wait for it, and not remembered.
 struct Passing(Result<Answer, NoAnswer>);
@@ -60,42 +99,68 @@ pub(crate) struct Verifier {
     remembered: Cache<Digest, Yes>,
     /// Grows with every change of any account: what was asked before one is not remembered after it.
     changes: AtomicU64,
+    tag_key: [u8; 32],
+    /// Guesses being asked now.
+    flights: Cache<(AccountId, GuessTag), ()>,
+    pub(crate) shield: Shield,
+    rates: CallerRates,
     asks: TaskTracker,
+    clock: Arc<dyn Clock>,
     metrics: Metrics,
 }
 
 impl Verifier {
     /// A verifier with an empty cache; `key` is random and lives as long as the process.
-    pub(crate) fn new(settings: &CacheSettings, key: [u8; 32], asks: TaskTracker, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        settings: &CacheSettings,
+        key: [u8; 32],
+        (shield, rates): (Shield, CallerRates),
+        asks: TaskTracker,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Self {
         let remembered = Cache::builder()
             .max_capacity(settings.entries)
             .time_to_live(settings.ttl)
             .support_invalidation_closures()
             .build();
-        Self { key, remembered, changes: AtomicU64::new(0), asks, metrics }
+        let tag_key = blake3::derive_key("soapgate guesses 1", &key);
+        let flights = Cache::builder().max_capacity(FLIGHTS).build();
+        let changes = AtomicU64::new(0);
+        Self { key, remembered, changes, tag_key, flights, shield, rates, asks, clock, metrics }
     }
 
-    /// Asks about `credentials` whom `asked` gives, unless a yes is remembered. Waits until `deadline` at most; giving up ends
-    /// nothing, the question goes on for those who asked the same.
+    /// Asks about `credentials` whom `asked` gives, unless a yes is remembered, or a refusal that still stands. Waits
+    /// until `deadline` at most; giving up ends nothing, the question goes on for those who asked the same.
     pub(crate) async fn verify(
         self: &Arc<Self>,
         scope: &Scope<'_>,
         asked: impl FnOnce() -> Asked,
         credentials: Credentials,
-        source: IpAddr,
+        asker: Asker,
         deadline: Instant,
     ) -> Verified {
         let digest = self.digest(scope, &credentials);
-        let must_change = scope.must_change;
         if let Some(yes) = self.remembered.get(&digest).await {
             self.metrics.cache_hits.inc();
             return Verified { verdict: Verdict::Accept { must_change: yes.must_change }, asked_for: None };
         }
-        let started = Instant::now();
-        let (verifier, asked) = (Arc::clone(self), asked());
-        let ask = self
-            .asks
-            .spawn(async move { verifier.ask(digest, must_change, asked, credentials, source, deadline).await });
+        let asked = asked();
+        let question = Question {
+            digest,
+            tag: self.tag(scope, &credentials),
+            must_change: scope.must_change,
+            credentials,
+            asker,
+            deadline,
+        };
+        if let Asked::Service(_) = &asked
+            && let Err(verdict) = self.may_ask(&question).await
+        {
+            return Verified { verdict, asked_for: None };
+        }
+        let (verifier, started) = (Arc::clone(self), Instant::now());
+        let ask = self.asks.spawn(async move { verifier.ask(asked, question).await });
         let said = match tokio::time::timeout_at(deadline, ask).await {
             Ok(Ok(said)) => said,
             Ok(Err(panicked)) => {
@@ -105,6 +170,28 @@ impl Verifier {
             Err(_) => Err(NoAnswer::TimedOut),
         };
         Verified { verdict: Verdict::from(said), asked_for: Some(started.elapsed()) }
+    }
+
+    /// Whether a question goes on to an identity service: not when its guess was refused lately, and not faster than
+    /// its caller may ask.
+    async fn may_ask(&self, question: &Question) -> Result<(), Verdict> {
+        let person = self.shield.person(question.credentials.account());
+        let now = self.clock.now();
+        if let Some(rejection) = self.shield.recall(&person, &question.tag, question.refuses_must_change(), now) {
+            return Err(Verdict::Reject(rejection));
+        }
+        let now = Instant::now();
+        let wait = self
+            .rates
+            .take(question.asker.source, &question.asker.caller(), now.into_std())
+            .map_err(|wait| Verdict::Undecided(NoAnswer::Throttled(Some(wait))))?;
+        if now + wait > question.deadline {
+            return Err(Verdict::Undecided(NoAnswer::Throttled(Some(wait))));
+        }
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
     }
 
     /// Forgets every yes.
@@ -121,30 +208,19 @@ impl Verifier {
         let _ = self.remembered.invalidate_entries_if(move |_, yes| yes.account == changed);
     }
 
-    async fn ask(
-        &self,
-        digest: Digest,
-        rule: MustChangeRule,
-        asked: Asked,
-        credentials: Credentials,
-        source: IpAddr,
-        deadline: Instant,
-    ) -> Result<Answer, NoAnswer> {
+    async fn ask(&self, asked: Asked, question: Question) -> Result<Answer, NoAnswer> {
         let before = self.changes.load(Ordering::SeqCst);
+        let digest = question.digest;
         let answered = self
             .remembered
             .try_get_with(digest, async {
                 let changes = self.changes.load(Ordering::SeqCst);
-                let said = asked.verify(&credentials, source, None, deadline).await.map(|said| said.answer);
-                self.metrics.identity_asked(asked.name(), outcome(&said));
-                let said = said.map_err(|error| {
-                    tracing::warn!(
-                        identity.name = asked.name(), reason = error.no_answer.label(), error = %error,
-                        "identity.no_answer"
-                    );
-                    error.no_answer
-                });
-                let must_change = match (said, rule) {
+                let said = match &asked {
+                    Asked::Registry(..) => self.put(&asked, &question).await.map(|said| said.answer),
+                    Asked::Service(used) => self.ask_service(&asked, used, &question).await,
+                };
+                let said = said.map_err(|error| error.no_answer);
+                let must_change = match (said, question.must_change) {
                     (Ok(Answer::Accepted), _) => false,
                     (Ok(Answer::MustChange), MustChangeRule::Accept) => true,
                     (Ok(Answer::MustChange), MustChangeRule::Refuse) | (Ok(Answer::Rejected(_)) | Err(_), _) => {
@@ -152,7 +228,7 @@ impl Verifier {
                     }
                 };
                 if self.changes.load(Ordering::SeqCst) == changes {
-                    Ok(Yes { must_change, account: self.mark(credentials.account()) })
+                    Ok(Yes { must_change, account: self.mark(question.credentials.account()) })
                 } else {
                     Err(Passing(said))
                 }
@@ -167,6 +243,77 @@ impl Verifier {
             Ok(Yes { must_change: true, .. }) => Ok(Answer::MustChange),
             Err(passing) => passing.0,
         }
+    }
+
+    /// Asks an identity service about a guess, once for all who present it at the same time, wherever they do.
+    async fn ask_service(
+        &self,
+        asked: &Asked,
+        used: &IdentityUse,
+        question: &Question,
+    ) -> Result<Answer, IdentityError> {
+        let person = self.shield.person(question.credentials.account());
+        // Nothing is ever kept here: every end is an error, which all who joined are given.
+        let shared = self
+            .flights
+            .try_get_with((person.clone(), question.tag), async {
+                Err::<(), _>(Landed(self.attempt(asked, used, person, question).await))
+            })
+            .await;
+        match shared {
+            Err(landed) => landed.0.clone(),
+            Ok(()) => Err(IdentityError::unsent(NoAnswer::Protocol, "a question ended without an end")),
+        }
+    }
+
+    /// One attempt: a slot, the question, and what became of it.
+    async fn attempt(
+        &self,
+        asked: &Asked,
+        used: &IdentityUse,
+        person: AccountId,
+        question: &Question,
+    ) -> Result<Answer, IdentityError> {
+        if let Some(error) = used.service.refuses(question.credentials.account()) {
+            self.metrics.identity_asked(asked.name(), "held-back");
+            return Err(error);
+        }
+        let (caller, rule) = (question.asker.caller(), &used.attempts);
+        let refuses_must_change = question.refuses_must_change();
+        let now = self.clock.now();
+        let turn = match self.shield.reserve(person, caller, &question.tag, refuses_must_change, rule, now).await {
+            Ok(turn) => turn,
+            Err(Verdict::Reject(rejection)) => return Ok(Answer::Rejected(rejection)),
+            Err(Verdict::Undecided(why)) => return Err(IdentityError::unsent(why, "the attempts are spent")),
+            Err(Verdict::Accept { .. }) => {
+                return Err(IdentityError::unsent(NoAnswer::Protocol, "a shield accepts nobody"));
+            }
+        };
+        let said = self.put(asked, question).await;
+        self.shield.settle(turn, question.tag, &said, rule, self.clock.now());
+        said.map(|said| said.answer)
+    }
+
+    /// Puts a question, counts it, and tells why there is no answer.
+    async fn put(&self, asked: &Asked, question: &Question) -> Result<Answered, IdentityError> {
+        let said = asked.verify(&question.credentials, &question.asker, question.deadline).await;
+        self.metrics.identity_asked(asked.name(), outcome(&said));
+        if let Err(error) = &said {
+            tracing::warn!(
+                identity.name = asked.name(), reason = error.no_answer.label(), error = %error,
+                "identity.no_answer"
+            );
+        }
+        said
+    }
+
+    /// What stands for a guess: whoever knows the account by whatever identifier, the same password is the same guess.
+    fn tag(&self, scope: &Scope<'_>, credentials: &Credentials) -> GuessTag {
+        let mut hasher = blake3::Hasher::new_keyed(&self.tag_key);
+        hasher.update(scope.institution).update(credentials.password().expose().as_bytes());
+        let mut tag = GuessTag::default();
+        hasher.finalize_xof().fill(&mut tag);
+        tag
     }
 
     fn mark(&self, account: &AccountId) -> AccountMark {
@@ -198,8 +345,8 @@ impl Verifier {
     }
 }
 
-fn outcome(said: &Result<Answer, IdentityError>) -> &'static str {
-    match said {
+fn outcome(said: &Result<Answered, IdentityError>) -> &'static str {
+    match said.as_ref().map(|said| said.answer) {
         Ok(Answer::Accepted) => "accepted",
         Ok(Answer::MustChange) => "must-change",
         Ok(Answer::Rejected(_)) => "rejected",
@@ -212,7 +359,9 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::domain::{Institution, Password};
+    use crate::domain::{AttemptRule, Institution, Password, Timestamp};
+    use crate::gateway::attempts::Ledger;
+    use crate::gateway::settings::RateSettings;
     use crate::identity::{Answered, Ask, BoxFuture, IdentityService};
 
     const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -240,7 +389,19 @@ mod tests {
     }
 
     fn verifier() -> Arc<Verifier> {
-        Arc::new(Verifier::new(&CacheSettings::default(), [1; 32], TaskTracker::new(), Metrics::new()))
+        let metrics = Metrics::new();
+        let (ledger, _) = Ledger::new(metrics.clone());
+        let shield = (Shield::new(100, ledger, metrics.clone()), CallerRates::new(&RateSettings::default()));
+        let (asks, clock) = (TaskTracker::new(), Arc::new(Still));
+        Arc::new(Verifier::new(&CacheSettings::default(), [1; 32], shield, asks, clock, metrics))
+    }
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(1)
+        }
     }
 
     /// Asks a service that takes `takes` and may take `timeout`, and waits for it as long as `patience`.
@@ -254,9 +415,12 @@ mod tests {
             sign_in: SignIn::Account,
             must_change: MustChangeRule::Accept,
         };
-        let asked = || Asked::Service(Arc::new(Slow(Duration::from_secs(takes))), Duration::from_secs(timeout));
+        let service = Arc::new(Slow(Duration::from_secs(takes)));
+        let (timeout, attempts) = (Duration::from_secs(timeout), AttemptRule::default());
+        let asked = || Asked::Service(IdentityUse { service, timeout, attempts });
+        let asker = Asker { source: SOURCE, integration: None };
         let deadline = Instant::now() + Duration::from_secs(patience);
-        verifier.verify(&scope, asked, credentials, SOURCE, deadline).await.verdict
+        verifier.verify(&scope, asked, credentials, asker, deadline).await.verdict
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -10,50 +9,24 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
+use crate::http::health::document;
 use crate::http::listener::Handler;
+use crate::http::readiness::Readiness;
 use crate::http::unread::Unread;
-use crate::telemetry::Metrics;
-
-/// What keeps the server from being ready: each latch is set when its part is.
-#[derive(Default)]
-pub struct Readiness {
-    started: AtomicBool,
-    stopping: AtomicBool,
-}
-
-impl Readiness {
-    /// Configuration, store and listeners are there.
-    pub fn started(&self) {
-        self.started.store(true, Ordering::Release);
-    }
-
-    /// The server is on its way down.
-    pub fn stopping(&self) {
-        self.stopping.store(true, Ordering::Release);
-    }
-
-    fn state(&self) -> Result<(), &'static str> {
-        if self.stopping.load(Ordering::Acquire) {
-            Err("stopping")
-        } else if self.started.load(Ordering::Acquire) {
-            Ok(())
-        } else {
-            Err("starting")
-        }
-    }
-}
+use crate::telemetry::{Health, Metrics};
 
 /// Serves health and metrics.
 pub struct Management {
     readiness: Arc<Readiness>,
     metrics: Metrics,
+    health: Health,
 }
 
 impl Management {
-    /// Serves this readiness and these metrics.
+    /// Serves these.
     #[must_use]
-    pub fn new(readiness: Arc<Readiness>, metrics: Metrics) -> Self {
-        Self { readiness, metrics }
+    pub fn new(readiness: Arc<Readiness>, metrics: Metrics, health: Health) -> Self {
+        Self { readiness, metrics, health }
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
@@ -73,9 +46,18 @@ impl Management {
     fn latch(state: Result<(), &'static str>) -> Response<Full<Bytes>> {
         match state {
             Ok(()) => plain(StatusCode::OK, "ok\n"),
-            Err("starting") => plain(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-            Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+            Err(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
         }
+    }
+
+    fn health(&self) -> Response<Full<Bytes>> {
+        let (status, json) = document(&self.health);
+        let mut response = Response::new(Full::new(json));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 }
 
@@ -88,11 +70,9 @@ impl Handler for Management {
         }
         match request.uri().path() {
             "/livez" => plain(StatusCode::OK, "ok\n"),
-            "/readyz" => Self::latch(self.readiness.state()),
-            "/startupz" => Self::latch(self.readiness.state().or_else(|why| match why {
-                "starting" => Err(why),
-                _ => Ok(()),
-            })),
+            "/readyz" => Self::latch(self.readiness.is_ready()),
+            "/startupz" => Self::latch(self.readiness.has_started()),
+            "/healthz" => self.health(),
             "/metrics" => self.metrics(),
             _ => plain(StatusCode::NOT_FOUND, "nothing is served here\n"),
         }

@@ -5,6 +5,7 @@ mod argon;
 mod embedded;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod guard;
 mod hashing;
 mod hashing_error;
 mod ldap;
@@ -20,6 +21,7 @@ mod share;
 pub use alma::{AlmaSettings, PasswordEncoding};
 pub use argon::{Match, Work};
 pub use embedded::Embedded;
+pub use guard::Guarded;
 pub use hashing::{HashingPool, Lane, Turn};
 pub use hashing_error::HashingError;
 pub use ldap::{LdapBind, LdapFind, LdapFlavour, LdapSettings};

@@ -99,6 +99,11 @@ pub trait IdentityService: Send + Sync {
     /// When there is no answer; that is never a rejection.
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>>;
 
+    /// Why a question about `account` would not even be sent now, where that is known without asking.
+    fn refuses(&self, _account: &AccountId) -> Option<IdentityError> {
+        None
+    }
+
     /// What else the service knows of an account that it refused; `None` when it is not asked such things. Sends no
     /// password.
     ///

@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 
 use crate::domain::{AccountId, Institution, Timestamp};
+use crate::store::attempt_table;
 use crate::store::changes::{self, Change};
 use crate::store::{Database, StoreError, StoredHash, row};
 
@@ -183,6 +184,9 @@ impl AccountTable {
             AccountChange::Disable | AccountChange::Enable | AccountChange::Lock => Change::Account(account.clone()),
             AccountChange::SetPassword { .. } | AccountChange::Unlock => Change::AccountCleared(account.clone()),
         };
+        if let Change::AccountCleared(account) = &told {
+            attempt_table::clear(&mut write, account).await?;
+        }
         changes::append(&mut write, &told, now).await?;
         write.commit().await?;
         Ok(true)

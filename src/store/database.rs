@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::{AccountTable, ChangeTable, FlagTable, IntegrationTable, StoreError, sqlite};
+use crate::store::{AccountTable, AttemptTable, ChangeTable, FlagTable, IntegrationTable, StoreError, sqlite};
 
 /// An open database whose tables are those of this version. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +49,12 @@ impl Database {
         FlagTable::new(self.clone())
     }
 
+    /// Attempts at identity services.
+    #[must_use]
+    pub fn attempts(&self) -> AttemptTable {
+        AttemptTable::new(self.clone())
+    }
+
     /// What was changed lately.
     #[must_use]
     pub fn changes(&self) -> ChangeTable {
@@ -79,6 +85,11 @@ impl Database {
         let transaction =
             self.pool.begin_with(sqlite::BEGIN_WRITE).await.map_err(StoreError::during("begin a write"))?;
         Ok(Write { transaction, _turn: turn })
+    }
+
+    /// Begins a write of attempts, which a sign-in waits for.
+    pub(crate) async fn write_attempts(&self) -> Result<Write, StoreError> {
+        self.write().await
     }
 
     /// All migrations in one write: two processes that start together do it one after the other, and a failing one

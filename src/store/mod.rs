@@ -2,6 +2,8 @@
 //! nowhere else, and what only one kind of database understands lives in that database's own file.
 
 mod accounts;
+mod attempt_table;
+mod attempts;
 mod changes;
 mod database;
 mod error;
@@ -18,6 +20,8 @@ mod sqlite;
 pub(crate) mod suite;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
+pub use attempt_table::AttemptTable;
+pub use attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
 pub use changes::{Change, ChangeTable};
 pub use database::Database;
 pub use error::StoreError;

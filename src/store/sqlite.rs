@@ -78,7 +78,10 @@ pub(crate) async fn open(path: &Path) -> Result<AnyPool, StoreError> {
 
 /// Every migration that this version knows, oldest first.
 pub(crate) fn migrator() -> Migrator {
-    let migrations = [(1, "first tables", include_str!("migrations/sqlite/0001_first_tables.sql"))];
+    let migrations = [
+        (1, "first tables", include_str!("migrations/sqlite/0001_first_tables.sql")),
+        (2, "attempts", include_str!("migrations/sqlite/0002_attempts.sql")),
+    ];
     Migrator::with_migrations(
         migrations
             .into_iter()

@@ -115,6 +115,14 @@ pub struct Metrics {
     pub flags_dropped: Counter,
     /// Cached yes answers given.
     pub cache_hits: Counter,
+    /// Attempts that an identity service may have counted as failed sign-ins.
+    pub attempts_spent: Counter,
+    /// Questions that were not asked, because the guess was refused lately or the budget is spent.
+    pub attempts_saved: Counter,
+    /// Outcomes of attempts that could not be told to the store: they stay counted.
+    pub attempts_unsettled: Counter,
+    /// 1 while this node counts attempts alone, because the store does not answer.
+    pub attempts_alone: Gauge,
     /// Integrations' sign-ins refused under names that are not registered.
     pub unknown_integrations: Counter,
     /// Calls whose SOAPAction names another operation than the body.
@@ -141,6 +149,10 @@ impl Metrics {
         let flags = Family::default();
         let flags_dropped = Counter::default();
         let cache_hits = Counter::default();
+        let attempts_spent = Counter::default();
+        let attempts_saved = Counter::default();
+        let attempts_unsettled = Counter::default();
+        let attempts_alone = Gauge::default();
         let unknown_integrations = Counter::default();
         let soap_action_mismatches = Counter::default();
         registry.register("calls", "Calls by route, outcome and reason", calls.clone());
@@ -155,6 +167,26 @@ impl Metrics {
         registry.register("flags", "Flags by state and reason", flags.clone());
         registry.register("flags_dropped", "Flags dropped because the queue was full", flags_dropped.clone());
         registry.register("cache_hits", "Sign-ins answered from a recent yes", cache_hits.clone());
+        registry.register(
+            "attempts_spent",
+            "Attempts that an identity service may have counted as failed sign-ins",
+            attempts_spent.clone(),
+        );
+        registry.register(
+            "attempts_saved",
+            "Questions not asked, because the guess was refused lately or the budget is spent",
+            attempts_saved.clone(),
+        );
+        registry.register(
+            "attempts_unsettled",
+            "Outcomes of attempts that could not be told to the store",
+            attempts_unsettled.clone(),
+        );
+        registry.register(
+            "attempts_alone",
+            "1 while this node counts attempts alone, because the store does not answer",
+            attempts_alone.clone(),
+        );
         registry.register(
             "unknown_integrations",
             "Sign-ins of integrations under names that are not registered",
@@ -175,6 +207,10 @@ impl Metrics {
             flags,
             flags_dropped,
             cache_hits,
+            attempts_spent,
+            attempts_saved,
+            attempts_unsettled,
+            attempts_alone,
             unknown_integrations,
             soap_action_mismatches,
         }

@@ -8,10 +8,11 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use soapgate::app::SystemClock;
-use soapgate::domain::{Clock, Institution};
+use soapgate::domain::{AttemptRule, Clock, Institution};
 use soapgate::gateway::{
-    CacheSettings, ContractKind, FlagSettings, Gateway, GatewayKeys, GatewaySettings, InstitutionPlan,
-    InstitutionSettings, IntegrationRule, NonceSettings, Queues, RouteSettings, RouteTable, SlowDownSettings,
+    CacheSettings, ContractKind, FlagSettings, Gateway, GatewayKeys, GatewaySettings, IdentityUse, InstitutionPlan,
+    InstitutionSettings, IntegrationRule, NonceSettings, Queues, RouteSettings, RouteTable, ShieldSettings,
+    SlowDownSettings,
 };
 use soapgate::http::{HttpLimits, SharedLimits, SoapEndpoint, bind, serve};
 use soapgate::identity::{HashingPool, HashingSettings, IdentityService, IntegrationRegistry};
@@ -51,9 +52,18 @@ impl Bench {
             ..RouteSettings::new(ContractKind::Authenticate)
         };
         let plan = InstitutionPlan {
-            settings: InstitutionSettings { code, identity: identity.name().to_owned(), probe_accounts: Vec::new() },
-            identity,
-            identity_timeout: Duration::from_secs(5),
+            settings: InstitutionSettings {
+                code,
+                identity: identity.name().to_owned(),
+                others: Vec::new(),
+                probe_accounts: Vec::new(),
+            },
+            identity: IdentityUse {
+                service: identity,
+                timeout: Duration::from_secs(5),
+                attempts: AttemptRule::default(),
+            },
+            others: Vec::new(),
             identity_settings: String::new(),
         };
         let metrics = Metrics::new();
@@ -61,6 +71,7 @@ impl Bench {
         let settings = GatewaySettings {
             cache: CacheSettings::default(),
             flags: FlagSettings::default(),
+            shield: ShieldSettings::default(),
             slow_down: SlowDownSettings::default(),
             nonces: 10,
             log_calls: true,

@@ -1,0 +1,101 @@
+//! Reads `[attempts]`, an identity service's own `[identity.attempts]`, and what protects the service itself.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use crate::config::section::Section;
+use crate::domain::{AttemptRule, RECHECK_MAX};
+use crate::gateway::{RateSettings, ShieldSettings};
+use crate::identity::{GuardSettings, IdentitySettings};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Reads the rule of `[attempts]`, for all identity services.
+pub(crate) fn read_rule(section: &Section<'_>) -> AttemptRule {
+    let default = AttemptRule::default();
+    AttemptRule { nodes: section.count("nodes", default.nodes, 1..=64), ..read_budgets(section, &default) }
+}
+
+/// Reads what `[attempts]` says of the shield as a whole.
+pub(crate) fn read_shield(section: &Section<'_>) -> ShieldSettings {
+    let default = ShieldSettings::default();
+    ShieldSettings {
+        accounts: section.count("accounts", default.accounts, 1_000..=100_000_000),
+        rates: RateSettings {
+            per_source: section.count("source_rate", default.rates.per_source, 1..=100_000),
+            per_integration: section.count("integration_rate", default.rates.per_integration, 1..=100_000),
+        },
+    }
+}
+
+/// Reads what one identity service has of its own: budgets over those of `rule`, when it locks, what it can bear.
+pub(crate) fn read_protection(
+    section: &Section<'_>,
+    identity: &mut IdentitySettings,
+    rule: &AttemptRule,
+    must_say_when_it_locks: bool,
+) {
+    let own = section.section("attempts");
+    identity.attempts = read_budgets(&own, rule);
+    identity.lock_after = read_lock_after(section, identity.lock_after, must_say_when_it_locks);
+    identity.guard = read_guard(section, &identity.guard);
+    check_budget(section, &own, identity);
+}
+
+fn read_budgets(section: &Section<'_>, default: &AttemptRule) -> AttemptRule {
+    let per_account = section.count("per_account", default.per_account, 1..=1_000);
+    AttemptRule {
+        per_account,
+        per_integration: section.count("per_integration", default.per_integration.min(per_account), 1..=per_account),
+        window: section.span("window", default.window, MINUTE..=DAY),
+        per_day: section.count("per_day", default.per_day.max(per_account), per_account..=100_000),
+        recheck: section.span("recheck", default.recheck, Duration::from_secs(1)..=RECHECK_MAX),
+        nodes: default.nodes,
+    }
+}
+
+/// Zero is written for a service that never locks, so that nobody leaves it out by mistake.
+fn read_lock_after(section: &Section<'_>, default: Option<NonZeroU32>, must_say: bool) -> Option<NonZeroU32> {
+    match section.optional_count::<u32>("lock_after", 0..=1_000_000) {
+        Some(count) => NonZeroU32::new(count),
+        None if !must_say => default,
+        None => {
+            section.complain(
+                "lock_after",
+                "is missing; write the number of failed sign-ins after which the service locks an account, or 0 if it never does",
+            );
+            default
+        }
+    }
+}
+
+fn read_guard(section: &Section<'_>, default: &GuardSettings) -> GuardSettings {
+    let per_second = section.optional_count::<u32>("requests_per_second", 1..=100_000).and_then(NonZeroU32::new);
+    let per_day = section.optional_count::<u64>("requests_per_day", 1..=1_000_000_000).and_then(NonZeroU64::new);
+    GuardSettings {
+        requests_per_second: per_second.or(default.requests_per_second),
+        requests_per_day: per_day.or(default.requests_per_day),
+        integration_share: section.count("integration_share", default.integration_share, 1..=100),
+        outages: section.count("breaker_outages", default.outages, 1..=100),
+        probe_after: section.span("breaker_probe", default.probe_after, Duration::from_secs(1)..=10 * MINUTE),
+    }
+}
+
+/// One more than the budget may reach the service: the password last accepted has a slot of its own.
+fn check_budget(section: &Section<'_>, own: &Section<'_>, identity: &IdentitySettings) {
+    let Some(lock_after) = identity.lock_after.map(NonZeroU32::get) else { return };
+    let most = identity.attempts.per_account;
+    if most + 1 >= lock_after && !own.is_broken("per_account") && !section.is_broken("lock_after") {
+        let text = format!(
+            "is {lock_after}, but attempts.per_account = {most} lets {} through; write {} in [identity.attempts] or less",
+            most + 1,
+            if lock_after > 2 {
+                format!("per_account = {}", lock_after - 2)
+            } else {
+                "no smaller lock_after".to_owned()
+            },
+        );
+        section.complain("lock_after", text);
+    }
+}

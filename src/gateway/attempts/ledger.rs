@@ -1,0 +1,205 @@
+//! Counting attempts in the store: one worker, many in one write. A sign-in waits for the store a moment and not
+//! longer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{AccountId, Gate};
+use crate::store::{AttemptStore, Reservation, Reserved, Settled, Settlement, StoreError};
+use crate::telemetry::Metrics;
+
+/// How long a sign-in waits for the store.
+const STORE_WAIT: Duration = Duration::from_millis(50);
+/// How often a store that is away is tried.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// What may wait for the worker.
+const QUEUE: usize = 10_000;
+/// What one write takes at most.
+const BATCH: usize = 64;
+/// Outcomes that are kept while the store is away; an outcome that is lost stays counted as an attempt.
+const KEPT: usize = 10_000;
+
+enum Entry {
+    Reserve(Box<Reservation>, oneshot::Sender<Reserved>),
+    Settle(Settlement),
+    Join { alias: AccountId, person: AccountId },
+}
+
+/// The store does not answer: the node counts alone.
+pub(crate) struct Away;
+
+/// The way to the worker.
+pub(crate) struct Ledger {
+    queue: mpsc::Sender<Entry>,
+    store: Arc<Presence>,
+}
+
+/// The worker's end, for [`keep_ledger`].
+pub struct LedgerReceiver {
+    queue: mpsc::Receiver<Entry>,
+    store: Arc<Presence>,
+}
+
+/// Whether the store answers.
+struct Presence {
+    is_away: AtomicBool,
+    tried: Mutex<Instant>,
+    metrics: Metrics,
+}
+
+impl Presence {
+    fn away(&self, why: &str) {
+        if !self.is_away.swap(true, Ordering::SeqCst) {
+            self.metrics.attempts_alone.set(1);
+            tracing::warn!(error = why, "attempts.store_away");
+        }
+    }
+
+    fn back(&self) {
+        if self.is_away.swap(false, Ordering::SeqCst) {
+            self.metrics.attempts_alone.set(0);
+            tracing::info!("attempts.store_back");
+        }
+    }
+
+    /// Whether the store is to be asked: it answers, or it is time to see whether it does again.
+    fn is_worth_asking(&self) -> bool {
+        if !self.is_away.load(Ordering::SeqCst) {
+            return true;
+        }
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = tried.elapsed() >= TRY_AGAIN;
+        if is_time {
+            *tried = Instant::now();
+        }
+        is_time
+    }
+}
+
+impl Ledger {
+    /// A ledger, and its worker's end.
+    pub(crate) fn new(metrics: Metrics) -> (Self, LedgerReceiver) {
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        let store = Arc::new(Presence { is_away: AtomicBool::new(false), tried: Mutex::new(Instant::now()), metrics });
+        (Self { queue, store: Arc::clone(&store) }, LedgerReceiver { queue: receiver, store })
+    }
+
+    /// Asks the store for a slot, and waits at most [`STORE_WAIT`].
+    pub(crate) async fn reserve(&self, reservation: Reservation) -> Result<Reserved, Away> {
+        if !self.store.is_worth_asking() {
+            return Err(Away);
+        }
+        let (answer, reserved) = oneshot::channel();
+        self.queue.try_send(Entry::Reserve(Box::new(reservation), answer)).map_err(|_| {
+            self.store.away("too much waits to be written");
+            Away
+        })?;
+        match timeout(STORE_WAIT, reserved).await {
+            Ok(Ok(reserved)) => Ok(reserved),
+            Ok(Err(_)) => Err(Away),
+            Err(_) => {
+                self.store.away("it did not answer in time");
+                Err(Away)
+            }
+        }
+    }
+
+    /// Notes what became of an attempt, without waiting.
+    pub(crate) fn settle(&self, settlement: Settlement) {
+        self.put(Entry::Settle(settlement));
+    }
+
+    /// Notes that two identifiers are one person's, without waiting.
+    pub(crate) fn join(&self, alias: AccountId, person: AccountId) {
+        self.put(Entry::Join { alias, person });
+    }
+
+    fn put(&self, entry: Entry) {
+        if self.queue.try_send(entry).is_err() {
+            self.store.metrics.attempts_unsettled.inc();
+        }
+    }
+}
+
+/// What is still to be written of what can wait.
+#[derive(Default)]
+struct Backlog {
+    settled: Vec<Settlement>,
+    joined: Vec<(AccountId, AccountId)>,
+}
+
+/// Writes attempts until `stop` is cancelled and the queue is empty. Who waits for a slot while the store fails is told
+/// so at once; outcomes are kept until it is back.
+pub async fn keep_ledger(mut receiver: LedgerReceiver, store: Arc<dyn AttemptStore>, stop: CancellationToken) {
+    let (mut batch, mut backlog) = (Vec::new(), Backlog::default());
+    loop {
+        let is_behind = !backlog.settled.is_empty() || !backlog.joined.is_empty();
+        let count = tokio::select! {
+            biased;
+            count = receiver.queue.recv_many(&mut batch, BATCH) => Some(count),
+            () = stop.cancelled(), if !receiver.queue.is_closed() => {
+                receiver.queue.close();
+                continue;
+            }
+            () = tokio::time::sleep(TRY_AGAIN), if is_behind => None,
+        };
+        let reservations = backlog.sort(&mut batch, &receiver.store);
+        let written = write(&*store, &mut backlog, reservations).await;
+        match &written {
+            Ok(()) => receiver.store.back(),
+            Err(error) => receiver.store.away(&error.report()),
+        }
+        if count == Some(0) {
+            return;
+        }
+    }
+}
+
+impl Backlog {
+    /// Takes out of a batch what can wait, and gives what cannot.
+    fn sort(&mut self, batch: &mut Vec<Entry>, store: &Presence) -> Vec<(Reservation, oneshot::Sender<Reserved>)> {
+        let mut reservations = Vec::new();
+        for entry in batch.drain(..) {
+            match entry {
+                Entry::Reserve(reservation, answer) => reservations.push((*reservation, answer)),
+                Entry::Settle(settlement) if self.settled.len() < KEPT => self.settled.push(settlement),
+                Entry::Join { alias, person } if self.joined.len() < KEPT => self.joined.push((alias, person)),
+                Entry::Settle(_) | Entry::Join { .. } => drop(store.metrics.attempts_unsettled.inc()),
+            }
+        }
+        reservations
+    }
+}
+
+/// Outcomes first: they may free the very slot that somebody waits for.
+async fn write(
+    store: &dyn AttemptStore,
+    backlog: &mut Backlog,
+    reservations: Vec<(Reservation, oneshot::Sender<Reserved>)>,
+) -> Result<(), StoreError> {
+    if !backlog.settled.is_empty() {
+        store.settle(&backlog.settled).await?;
+        backlog.settled.clear();
+    }
+    while let Some((alias, person)) = backlog.joined.last() {
+        store.join(alias, person).await?;
+        backlog.joined.pop();
+    }
+    if reservations.is_empty() {
+        return Ok(());
+    }
+    let (asked, answers): (Vec<Reservation>, Vec<oneshot::Sender<Reserved>>) = reservations.into_iter().unzip();
+    let reserved = store.reserve(&asked).await?;
+    for ((answer, reserved), asked) in answers.into_iter().zip(reserved).zip(&asked) {
+        if let Err(Reserved { gate: Gate::Open(_), slot: Some(slot), .. }) = answer.send(reserved) {
+            // Whoever asked has waited long enough and counts it elsewhere.
+            backlog.settled.push(Settlement { slot, settled: Settled::Unsent, at: asked.at });
+        }
+    }
+    Ok(())
+}

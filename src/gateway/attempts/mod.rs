@@ -1,0 +1,12 @@
+//! The lock-out shield: what stands between a call and the identity service that may count a wrong password against
+//! its account. `shield` is where to begin; the rules are `domain`'s.
+
+mod ledger;
+mod memory;
+mod rates;
+mod shield;
+
+pub(crate) use ledger::Ledger;
+pub use ledger::{LedgerReceiver, keep_ledger};
+pub(crate) use rates::CallerRates;
+pub(crate) use shield::Shield;

@@ -1,0 +1,308 @@
+//! Attempts in the database. A reservation takes the account's row first, so that nodes that reserve for one account
+//! at once do it one after the other.
+
+use std::collections::BTreeMap;
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::domain::{AccountId, Caller, DAY, Gate, Slot, SlotKind, Timestamp, decide};
+use crate::store::attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
+use crate::store::changes::{self, Change};
+use crate::store::database::Write;
+use crate::store::{Database, StoreError, row};
+
+/// Accounts without slots that one write removes at most.
+const PURGED: i64 = 20;
+
+/// The table of attempts.
+#[derive(Clone)]
+pub struct AttemptTable {
+    database: Database,
+}
+
+impl AttemptTable {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Forgets every slot of an account whose service is not the embedded one, and tells every process of it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn clear_and_announce(&self, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+        let mut write = self.database.write().await?;
+        clear(&mut write, account).await?;
+        changes::append(&mut write, &Change::AccountCleared(account.clone()), at).await?;
+        write.commit().await
+    }
+}
+
+impl AttemptStore for AttemptTable {
+    fn reserve<'a>(&'a self, asked: &'a [Reservation]) -> AttemptFuture<'a, Vec<Reserved>> {
+        Box::pin(async move {
+            let mut write = self.database.write_attempts().await?;
+            // In the order of accounts, so that two batches never wait for each other in a circle.
+            let mut ordered: BTreeMap<AccountId, Vec<usize>> = BTreeMap::new();
+            for (at, reservation) in asked.iter().enumerate() {
+                ordered.entry(person(&mut write, &reservation.account).await?).or_default().push(at);
+            }
+            let mut reserved: Vec<Option<Reserved>> = vec![None; asked.len()];
+            for (person, places) in ordered {
+                touch(&mut write, &person, asked[places[0]].at).await?;
+                for at in places {
+                    reserved[at] = Some(reserve_one(&mut write, &person, &asked[at]).await?);
+                }
+            }
+            purge(&mut write, asked).await?;
+            write.commit().await?;
+            Ok(reserved.into_iter().flatten().collect())
+        })
+    }
+
+    fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()> {
+        Box::pin(async move {
+            let mut write = self.database.write_attempts().await?;
+            for settlement in settled {
+                settle_one(&mut write, settlement).await?;
+            }
+            write.commit().await
+        })
+    }
+
+    fn clear<'a>(&'a self, account: &'a AccountId, _: Timestamp) -> AttemptFuture<'a, ()> {
+        Box::pin(async move {
+            let mut write = self.database.write_attempts().await?;
+            clear(&mut write, account).await?;
+            write.commit().await
+        })
+    }
+
+    fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()> {
+        Box::pin(async move {
+            let mut write = self.database.write_attempts().await?;
+            join(&mut write, alias, person).await?;
+            write.commit().await
+        })
+    }
+}
+
+/// Under which account an identifier is counted.
+async fn person(write: &mut Write, account: &AccountId) -> Result<AccountId, StoreError> {
+    let connection: &mut AnyConnection = write;
+    let found = sqlx::query("SELECT institution, person FROM attempt_alias WHERE institution = $1 AND identifier = $2")
+        .bind(account.institution().as_str())
+        .bind(account.identifier())
+        .fetch_optional(connection)
+        .await
+        .map_err(StoreError::during("look an identifier's person up"))?;
+    found.as_ref().map_or_else(|| Ok(account.clone()), |row| row::account(row, "person"))
+}
+
+/// Takes the account's row: who else wants it waits until this write ends.
+async fn touch(write: &mut Write, person: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+    let connection: &mut AnyConnection = write;
+    sqlx::query(
+        "INSERT INTO attempt_account (institution, identifier, last_success, touched_at) VALUES ($1, $2, NULL, $3) \
+         ON CONFLICT (institution, identifier) DO UPDATE SET touched_at = excluded.touched_at",
+    )
+    .bind(person.institution().as_str())
+    .bind(person.identifier())
+    .bind(at.as_millis())
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(StoreError::during("reserve an attempt"))
+}
+
+async fn reserve_one(write: &mut Write, person: &AccountId, asked: &Reservation) -> Result<Reserved, StoreError> {
+    for slot in &asked.unsaved {
+        insert(write, person, slot).await?;
+    }
+    let kept = asked.rule.window.max(DAY);
+    let oldest = Timestamp::from_millis(
+        asked.at.as_millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
+    );
+    let connection: &mut AnyConnection = write;
+    sqlx::query("DELETE FROM attempt_slot WHERE institution = $1 AND identifier = $2 AND at <= $3")
+        .bind(person.institution().as_str())
+        .bind(person.identifier())
+        .bind(oldest.as_millis())
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::during("remove old attempts"))?;
+    let account = sqlx::query("SELECT last_success FROM attempt_account WHERE institution = $1 AND identifier = $2")
+        .bind(person.institution().as_str())
+        .bind(person.identifier())
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(StoreError::during("count attempts"))?;
+    let last_success = row::optional_time(&account, "last_success")?;
+    let rows = sqlx::query(
+        "SELECT at, caller, kind, refused FROM attempt_slot WHERE institution = $1 AND identifier = $2 ORDER BY at",
+    )
+    .bind(person.institution().as_str())
+    .bind(person.identifier())
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(StoreError::during("count attempts"))?;
+    let mut slots = rows.iter().map(read).collect::<Result<Vec<Slot>, StoreError>>()?;
+    let gate = decide(&slots, last_success, asked.kind, &asked.caller, &asked.rule, asked.at);
+    let mut id = None;
+    if let Gate::Open(kind) = gate {
+        let slot = Slot { at: asked.at, caller: asked.caller.clone(), kind, refused: false };
+        id = Some(insert(write, person, &slot).await?);
+        slots.push(slot);
+    }
+    Ok(Reserved { gate, slot: id, slots, last_success, person: person.clone() })
+}
+
+async fn insert(write: &mut Write, person: &AccountId, slot: &Slot) -> Result<SlotId, StoreError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(StoreError::random)?;
+    let id = SlotId(format!("{:032x}", u128::from_be_bytes(random)).into_boxed_str());
+    let connection: &mut AnyConnection = write;
+    sqlx::query(
+        "INSERT INTO attempt_slot (id, institution, identifier, at, caller, kind, refused) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(id.0.as_ref())
+    .bind(person.institution().as_str())
+    .bind(person.identifier())
+    .bind(slot.at.as_millis())
+    .bind(slot.caller.as_str())
+    .bind(slot.kind.label())
+    .bind(i64::from(slot.refused))
+    .execute(connection)
+    .await
+    .map_err(StoreError::during("reserve an attempt"))?;
+    Ok(id)
+}
+
+fn read(row: &AnyRow) -> Result<Slot, StoreError> {
+    let kind = row::text(row, "kind")?;
+    let kind = SlotKind::ALL.into_iter().find(|known| known.label() == kind);
+    Ok(Slot {
+        at: row::time(row, "at")?,
+        caller: Caller::stored(&row::text(row, "caller")?),
+        kind: kind.ok_or_else(|| StoreError::unreadable("kind"))?,
+        refused: row::yes(row, "refused")?,
+    })
+}
+
+async fn settle_one(write: &mut Write, settlement: &Settlement) -> Result<(), StoreError> {
+    let connection: &mut AnyConnection = write;
+    let id = settlement.slot.0.as_ref();
+    let failed = || StoreError::during("settle an attempt");
+    match settlement.settled {
+        Settled::Refused => {
+            sqlx::query("UPDATE attempt_slot SET refused = 1 WHERE id = $1")
+                .bind(id)
+                .execute(connection)
+                .await
+                .map_err(failed())?;
+        }
+        Settled::Unsent => {
+            sqlx::query("DELETE FROM attempt_slot WHERE id = $1")
+                .bind(id)
+                .execute(connection)
+                .await
+                .map_err(failed())?;
+        }
+        Settled::Accepted => {
+            let gone = sqlx::query("DELETE FROM attempt_slot WHERE id = $1 RETURNING institution, identifier")
+                .bind(id)
+                .fetch_optional(&mut *connection)
+                .await
+                .map_err(failed())?;
+            if let Some(row) = gone {
+                sqlx::query(
+                    "UPDATE attempt_account SET last_success = CASE WHEN last_success > $3 THEN last_success ELSE $3 END \
+                     WHERE institution = $1 AND identifier = $2",
+                )
+                .bind(row::text(&row, "institution")?)
+                .bind(row::text(&row, "identifier")?)
+                .bind(settlement.at.as_millis())
+                .execute(connection)
+                .await
+                .map_err(failed())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forgets every slot of the person behind `account`.
+pub(crate) async fn clear(write: &mut Write, account: &AccountId) -> Result<(), StoreError> {
+    let person = person(write, account).await?;
+    let connection: &mut AnyConnection = write;
+    sqlx::query("DELETE FROM attempt_slot WHERE institution = $1 AND identifier = $2")
+        .bind(person.institution().as_str())
+        .bind(person.identifier())
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(StoreError::during("forget attempts"))
+}
+
+async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<(), StoreError> {
+    let with = person(write, with).await?;
+    if with == *alias || person(write, alias).await? == with || with.institution() != alias.institution() {
+        return Ok(());
+    }
+    let institution = alias.institution().as_str();
+    let connection: &mut AnyConnection = write;
+    let failed = || StoreError::during("join two identifiers");
+    sqlx::query(
+        "INSERT INTO attempt_alias (institution, identifier, person) VALUES ($1, $2, $3) \
+         ON CONFLICT (institution, identifier) DO UPDATE SET person = excluded.person",
+    )
+    .bind(institution)
+    .bind(alias.identifier())
+    .bind(with.identifier())
+    .execute(&mut *connection)
+    .await
+    .map_err(failed())?;
+    // Whoever was counted under the alias is counted under the person too: no chain is ever longer than one.
+    for statement in [
+        "UPDATE attempt_alias SET person = $3 WHERE institution = $1 AND person = $2",
+        "UPDATE attempt_slot SET identifier = $3 WHERE institution = $1 AND identifier = $2",
+    ] {
+        sqlx::query(statement)
+            .bind(institution)
+            .bind(alias.identifier())
+            .bind(with.identifier())
+            .execute(&mut *connection)
+            .await
+            .map_err(failed())?;
+    }
+    Ok(())
+}
+
+/// Removes a few accounts that nothing is counted for any more.
+async fn purge(write: &mut Write, asked: &[Reservation]) -> Result<(), StoreError> {
+    let Some(newest) = asked.iter().map(|reservation| reservation.at).max() else { return Ok(()) };
+    let kept = asked.iter().map(|reservation| reservation.rule.window).max().unwrap_or(DAY).max(DAY);
+    let before = newest.as_millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+    let connection: &mut AnyConnection = write;
+    let old = sqlx::query("SELECT institution, identifier FROM attempt_account WHERE touched_at < $1 LIMIT $2")
+        .bind(before)
+        .bind(PURGED)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(StoreError::during("remove old attempts"))?;
+    for row in &old {
+        for statement in [
+            "DELETE FROM attempt_slot WHERE institution = $1 AND identifier = $2",
+            "DELETE FROM attempt_account WHERE institution = $1 AND identifier = $2",
+        ] {
+            sqlx::query(statement)
+                .bind(row::text(row, "institution")?)
+                .bind(row::text(row, "identifier")?)
+                .execute(&mut *connection)
+                .await
+                .map_err(StoreError::during("remove old attempts"))?;
+        }
+    }
+    Ok(())
+}

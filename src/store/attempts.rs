@@ -1,0 +1,82 @@
+//! The port through which attempts are counted, and the types that cross it.
+
+use std::pin::Pin;
+
+use crate::domain::{AccountId, AttemptRule, Caller, Gate, Slot, SlotKind, Timestamp};
+use crate::store::StoreError;
+
+/// A future behind the port.
+pub type AttemptFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The id of a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SlotId(pub(crate) Box<str>);
+
+/// A slot asked for: one for each question to an identity service.
+#[derive(Clone, Debug)]
+pub struct Reservation {
+    /// The account asked about.
+    pub account: AccountId,
+    /// Who asks.
+    pub caller: Caller,
+    /// For what kind of guess.
+    pub kind: SlotKind,
+    /// What is allowed.
+    pub rule: AttemptRule,
+    /// When.
+    pub at: Timestamp,
+    /// Slots that the node took while the store was away: they are written first.
+    pub unsaved: Vec<Slot>,
+}
+
+/// What became of a reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// Whether the question may be asked.
+    pub gate: Gate,
+    /// The slot; `Some` exactly when it may.
+    pub slot: Option<SlotId>,
+    /// Every slot that still counts for the person, the new one included.
+    pub slots: Vec<Slot>,
+    /// When the person last signed in.
+    pub last_success: Option<Timestamp>,
+    /// Under which account it is counted: another one when the identifier is known to be that one's.
+    pub person: AccountId,
+}
+
+/// What became of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The password was right: the slot goes, and a new day begins.
+    Accepted,
+    /// It was refused: the slot stays, and its outcome is known.
+    Refused,
+    /// It was not sent: the slot goes.
+    Unsent,
+}
+
+/// What became of the question that a slot was reserved for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The slot.
+    pub slot: SlotId,
+    /// What became of it.
+    pub settled: Settled,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where attempts are counted, for all nodes.
+pub trait AttemptStore: Send + Sync {
+    /// Takes slots in one write, all or nothing; the results are in the order of what was asked.
+    fn reserve<'a>(&'a self, asked: &'a [Reservation]) -> AttemptFuture<'a, Vec<Reserved>>;
+
+    /// Notes what became of slots. Slots that are gone are passed over; to say it twice changes nothing.
+    fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()>;
+
+    /// Forgets every slot of an account, because somebody unlocked it.
+    fn clear<'a>(&'a self, account: &'a AccountId, at: Timestamp) -> AttemptFuture<'a, ()>;
+
+    /// Counts `alias` under `person` from now on, with what was counted under it.
+    fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()>;
+}
