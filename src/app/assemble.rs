@@ -8,7 +8,7 @@ use anyhow::Context;
 use crate::config::Settings;
 use crate::domain::Clock;
 use crate::gateway::{IdentityUse, InstitutionPlan, RouteTable};
-use crate::identity::{Embedded, Guarded, HashingPool, IdentityKind, IdentityService, IdentitySettings};
+use crate::identity::{AlmaService, Embedded, Guarded, HashingPool, IdentityKind, IdentityService, IdentitySettings};
 use crate::store::Database;
 use crate::telemetry::{Health, Metrics};
 
@@ -87,7 +87,10 @@ impl Foundation {
 
     fn identity_service(&self, settings: &IdentitySettings) -> anyhow::Result<Arc<dyn IdentityService>> {
         Ok(match &settings.kind {
-            IdentityKind::Alma(_) => anyhow::bail!("kind alma is not served yet"),
+            IdentityKind::Alma(alma) => {
+                let (clock, metrics) = (Arc::clone(&self.clock), self.metrics.clone());
+                Arc::new(AlmaService::new(&settings.name, alma, clock, metrics)?)
+            }
             IdentityKind::Embedded => Arc::new(Embedded::new(
                 settings.name.clone(),
                 self.database.accounts(),

@@ -85,8 +85,8 @@ fn ldap_needs_a_safe_address_and_a_way_to_find_an_entry() {
         "ldap",
         "url = \"ldap://ldap.example.org\"\nlock_after = 0\nbind_dn = \"cn=x\"\nbase_dn = \"dc=x\"\nfilter = \"(uid=x)\"",
         &[
-            "c:4: identity[0].url: is \"ldap://ldap.example.org\", where passwords would cross the network in clear; write ldaps://, or starttls = true",
             "c:1: identity[0].bind_password: is missing; write it, or bind_password_file with the path of a file that holds it",
+            "c:4: identity[0].url: is \"ldap://ldap.example.org\", where passwords would cross the network in clear; write ldaps://, or starttls = true",
             "c:8: identity[0].filter: is \"(uid=x)\"; write a filter with {user} in it, such as \"(uid={user})\"",
         ],
     );

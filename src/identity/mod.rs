@@ -1,5 +1,6 @@
 //! Who knows whether a password is right: the port, its adapters, the registry of integrations, the hashing pool.
 
+mod adapter_error;
 mod alma;
 mod argon;
 mod embedded;
@@ -8,6 +9,7 @@ pub(crate) mod fixture;
 mod guard;
 mod hashing;
 mod hashing_error;
+mod http_client;
 mod ldap;
 mod memory;
 mod oidc;
@@ -18,7 +20,8 @@ mod service_secret;
 mod settings;
 mod share;
 
-pub use alma::{AlmaSettings, PasswordEncoding};
+pub use adapter_error::AdapterError;
+pub use alma::{AlmaService, AlmaSettings, PasswordEncoding};
 pub use argon::{Match, Work};
 pub use embedded::Embedded;
 pub use guard::Guarded;

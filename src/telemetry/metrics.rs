@@ -32,6 +32,11 @@ struct IdentityLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServiceLabels {
+    service: String,
+}
+
 /// Labels of a fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct FaultLabels {
@@ -107,6 +112,7 @@ pub struct Metrics {
     call_seconds: Family<StepLabels, Histogram, fn() -> Histogram>,
     identity_calls: Family<IdentityLabels, Counter>,
     not_served: Family<OperationLabels, Counter>,
+    upstream_remaining: Family<ServiceLabels, Gauge>,
     /// Replies that are faults, by kind; alert on their rate: fail-open clients let patrons in on a fault.
     pub faults: Family<FaultLabels, Counter>,
     /// Flags by state and reason.
@@ -145,6 +151,7 @@ impl Metrics {
         let call_seconds = Family::new_with_constructor(histogram);
         let identity_calls = Family::default();
         let not_served = Family::default();
+        let upstream_remaining = Family::default();
         let faults = Family::default();
         let flags = Family::default();
         let flags_dropped = Counter::default();
@@ -163,6 +170,11 @@ impl Metrics {
             identity_calls.clone(),
         );
         registry.register("calls_not_served", "Calls of known operations that are not served", not_served.clone());
+        registry.register(
+            "upstream_remaining",
+            "Calls that a metered identity service says are left today",
+            upstream_remaining.clone(),
+        );
         registry.register("faults", "Replies that are faults, by route and kind", faults.clone());
         registry.register("flags", "Flags by state and reason", flags.clone());
         registry.register("flags_dropped", "Flags dropped because the queue was full", flags_dropped.clone());
@@ -203,6 +215,7 @@ impl Metrics {
             call_seconds,
             identity_calls,
             not_served,
+            upstream_remaining,
             faults,
             flags,
             flags_dropped,
@@ -234,6 +247,12 @@ impl Metrics {
     /// Counts one question asked of an identity service.
     pub fn identity_asked(&self, service: &str, outcome: &'static str) {
         self.identity_calls.get_or_create(&IdentityLabels { service: service.to_owned(), outcome }).inc();
+    }
+
+    /// Sets how many calls an identity service says are left today.
+    pub fn upstream_remaining(&self, service: &str, left: u64) {
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        self.upstream_remaining.get_or_create(&ServiceLabels { service: service.to_owned() }).set(left);
     }
 
     /// Sets how many flags stand open for a reason.

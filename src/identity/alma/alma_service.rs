@@ -1,0 +1,265 @@
+//! Asking the Ex Libris Identity Service, through Alma's REST API "Authenticate user".
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
+use reqwest::{Method, Url};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::domain::{AccountId, Answer, Bucket, Clock, NoAnswer, Password, Rate, Rejection, Timestamp};
+use crate::identity::adapter_error::AdapterError;
+use crate::identity::alma::answer::{conclude, describe, read_errors};
+use crate::identity::alma::record::read_record;
+use crate::identity::alma::settings::{AlmaSettings, PasswordEncoding};
+use crate::identity::http_client::{HttpAnswer, HttpClient};
+use crate::identity::port::{Answered, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use crate::telemetry::Metrics;
+
+const PASSWORD_HEADER: &str = "Exl-User-Pw";
+const REMAINING_HEADER: &str = "X-Exl-Api-Remaining";
+/// How long a record that was read is remembered, and how many are.
+const LOOK_TTL: Duration = Duration::from_mins(10);
+const LOOKS: u64 = 10_000;
+/// While less than this part of the most calls ever seen to be left is left, no record is read.
+const SHORT_OF: u64 = 10;
+
+/// The `alma` adapter.
+pub struct AlmaService {
+    name: String,
+    base: Url,
+    key: HeaderValue,
+    user_id_type: String,
+    encoding: PasswordEncoding,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    second_look: bool,
+    looks: Cache<AccountId, Option<SecondLook>>,
+    look_rate: Mutex<Bucket>,
+    remaining: AtomicU64,
+    most_remaining: AtomicU64,
+}
+
+impl AlmaService {
+    /// An adapter that goes by `name`.
+    ///
+    /// # Errors
+    /// When the address, the key or the certificates cannot be used.
+    pub fn new(
+        name: &str,
+        settings: &AlmaSettings,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Result<Self, AdapterError> {
+        let base = Url::parse(&settings.base_url).ok().filter(|url| !url.cannot_be_a_base()).ok_or_else(|| {
+            AdapterError::new("base_url is no address; write one such as \"https://api-eu.hosted.exlibrisgroup.com\"")
+        })?;
+        let key = Zeroizing::new(format!("apikey {}", settings.api_key.expose()));
+        let key = HeaderValue::from_str(&key)
+            .map_err(|_| AdapterError::new("api_key has a character that no key has; copy it again"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            base,
+            key: sensitive(key),
+            user_id_type: settings.user_id_type.clone(),
+            encoding: settings.password_encoding,
+            http: HttpClient::new(settings.ca_file.as_deref())?,
+            clock,
+            metrics,
+            second_look: settings.second_look,
+            looks: Cache::builder().max_capacity(LOOKS).time_to_live(LOOK_TTL).build(),
+            look_rate: Mutex::default(),
+            remaining: AtomicU64::new(u64::MAX),
+            most_remaining: AtomicU64::new(0),
+        })
+    }
+
+    /// The calls that Alma last said are left today.
+    #[must_use]
+    pub fn remaining(&self) -> Option<u64> {
+        Some(self.remaining.load(Ordering::Relaxed)).filter(|left| *left != u64::MAX)
+    }
+
+    async fn ask(&self, ask: Ask<'_>) -> Result<Answered, IdentityError> {
+        let unasked = Ok(Answer::Rejected(Rejection::Unacceptable).into());
+        let Some(password) = password_header(ask.credentials.password(), self.encoding) else { return unasked };
+        let Some(mut url) = self.user_url(ask.credentials.account()) else { return unasked };
+        url.query_pairs_mut().append_pair("op", "auth");
+        let request = self
+            .http
+            .request(Method::POST, url)
+            .header(AUTHORIZATION, self.key.clone())
+            .header(PASSWORD_HEADER, password)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_LENGTH, 0);
+        let answer = self.send(request, ask.deadline).await?;
+        let now = u64::try_from(self.clock.now().as_millis() / 1_000).unwrap_or_default();
+        conclude(&answer, now).map(Answered::from)
+    }
+
+    async fn look(&self, account: &AccountId, deadline: Instant) -> Result<Option<SecondLook>, IdentityError> {
+        if !self.second_look {
+            return Ok(None);
+        }
+        if let Some(known) = self.looks.get(account) {
+            return Ok(known);
+        }
+        if self.is_short() || !self.takes_a_look(deadline) {
+            return Ok(None);
+        }
+        let Some(mut url) = self.user_url(account) else { return Ok(None) };
+        url.query_pairs_mut().append_pair("view", "full").append_pair("expand", "none");
+        let request = self
+            .http
+            .request(Method::GET, url)
+            .header(AUTHORIZATION, self.key.clone())
+            .header(ACCEPT, "application/json");
+        let answer = self.send(request, deadline).await?;
+        let look = match answer.status.as_u16() {
+            200 => {
+                let today = date(self.clock.now());
+                let look = read_record(account.institution(), &answer.body, &today);
+                Some(look.ok_or_else(|| IdentityError::sent(NoAnswer::Protocol, "the user record cannot be read"))?)
+            }
+            400 if read_errors(&answer.body).iter().any(|error| error.code == "401861" || error.code == "401890") => {
+                None
+            }
+            _ => return conclude(&answer, 0).map(|_| None),
+        };
+        self.looks.insert(account.clone(), look.clone());
+        Ok(look)
+    }
+
+    /// Whether the day's calls are better kept for sign-ins.
+    fn is_short(&self) -> bool {
+        self.remaining().is_some_and(|left| left < self.most_remaining.load(Ordering::Relaxed) / SHORT_OF)
+    }
+
+    fn takes_a_look(&self, deadline: Instant) -> bool {
+        let now = Instant::now();
+        let mut bucket = self.look_rate.lock().unwrap_or_else(PoisonError::into_inner);
+        now < deadline && bucket.take(Rate::new(1, 10), now.into_std(), Duration::ZERO).is_ok()
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, deadline: Instant) -> Result<HttpAnswer, IdentityError> {
+        let answer = self.http.send(request, deadline).await?;
+        let left = answer.headers.get(REMAINING_HEADER).and_then(|left| left.to_str().ok()?.trim().parse().ok());
+        if let Some(left) = left {
+            self.remaining.store(left, Ordering::Relaxed);
+            self.most_remaining.fetch_max(left, Ordering::Relaxed);
+            self.metrics.upstream_remaining(&self.name, left);
+        }
+        Ok(answer)
+    }
+
+    /// The address of a user, the identifier as one segment of its path; `None` for the two that no path can hold.
+    fn user_url(&self, account: &AccountId) -> Option<Url> {
+        let identifier = account.identifier();
+        if matches!(identifier, "." | "..") {
+            return None;
+        }
+        let mut url = self.base.clone();
+        url.path_segments_mut().ok()?.pop_if_empty().extend(["almaws", "v1", "users", identifier]);
+        url.query_pairs_mut().append_pair("user_id_type", &self.user_id_type);
+        Some(url)
+    }
+
+    /// The vendor's own test of a key: reading, then writing.
+    async fn try_key(&self, deadline: Instant) -> Result<String, IdentityError> {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["almaws", "v1", "users", "operation", "test"]);
+        }
+        for (method, right) in [(Method::GET, "read"), (Method::POST, "write")] {
+            let request = self
+                .http
+                .request(method, url.clone())
+                .header(AUTHORIZATION, self.key.clone())
+                .header(ACCEPT, "application/json");
+            let answer = self.send(request, deadline).await?;
+            if answer.status.as_u16() != 200 {
+                let errors = read_errors(&answer.body);
+                let said = describe(&answer, &errors);
+                let why = conclude(&answer, 0).err().map_or(NoAnswer::Protocol, |error| error.no_answer);
+                return Err(IdentityError::sent(
+                    why,
+                    format!("the key has no right to {right} users, or the address is wrong: {said}"),
+                ));
+            }
+        }
+        let left = self.remaining().map_or_else(String::new, |left| format!(", {left} calls left today"));
+        Ok(format!("the key may read and write users{left}"))
+    }
+}
+
+/// The value of the password's header; `None` when a header cannot carry it unchanged: HTTP takes off blanks at its
+/// ends and forbids control characters.
+fn password_header(password: &Password, encoding: PasswordEncoding) -> Option<HeaderValue> {
+    let text = password.expose();
+    if text.starts_with([' ', '\t']) || text.ends_with([' ', '\t']) || text.chars().any(char::is_control) {
+        return None;
+    }
+    let value = match encoding {
+        PasswordEncoding::Utf8 => HeaderValue::from_bytes(text.as_bytes()),
+        PasswordEncoding::Latin1 => {
+            let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+            HeaderValue::from_bytes(&Zeroizing::new(bytes?))
+        }
+    };
+    value.ok().map(sensitive)
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// A date in UTC, such as `2026-11-22`.
+fn date(now: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(now.as_millis())
+        .map_or_else(|_| String::new(), |now| now.strftime("%Y-%m-%d").to_string())
+}
+
+impl IdentityService for AlmaService {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
+        Box::pin(self.ask(ask))
+    }
+
+    fn look_again<'a>(
+        &'a self,
+        account: &'a AccountId,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Option<SecondLook>, IdentityError>> {
+        Box::pin(self.look(account, deadline))
+    }
+
+    fn check(&self, deadline: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
+        Box::pin(self.try_key(deadline))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_a_header_would_change_is_never_sent() {
+        let header = |text: &str, encoding| password_header(&Password::new(text.to_owned()), encoding);
+        for text in [" a", "a ", "\ta", "a\t", "a\u{7f}b", "a\rb", "a\u{85}b"] {
+            assert!(header(text, PasswordEncoding::Utf8).is_none(), "{text:?}");
+        }
+        let utf8 = header("p&<>\"'é€", PasswordEncoding::Utf8).expect("carried");
+        assert_eq!(utf8.as_bytes(), "p&<>\"'é€".as_bytes());
+        assert!(utf8.is_sensitive() && !format!("{utf8:?}").contains("p&"));
+        assert_eq!(header("é", PasswordEncoding::Latin1).expect("carried").as_bytes(), [0xe9]);
+        assert!(header("€", PasswordEncoding::Latin1).is_none());
+    }
+}
