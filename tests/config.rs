@@ -67,7 +67,7 @@ config.toml:3: server.listen: is 0.0.0.0:8080, where passwords would cross the n
 config.toml:4: server.public_url: is no http or https address; write the address that integrations know, such as "https://soap.example.org"
 config.toml:7: server.limits.head_bytes: is 4096; write a whole number from 8192 to 1048576
 config.toml:11: database.url: names PostgreSQL, which is not served yet; write "sqlite:soapgate.db", or another path after "sqlite:"
-config.toml:13: atempts: is no key here; known are cache, console, database, flags, hashing, identity, institution, log, management, nonces, route, server, slow_down
+config.toml:13: atempts: is no key here; did you mean 'attempts'?
 config.toml:19: identity[0].timout: is no key here; did you mean 'timeout'?
 config.toml:23: institution[0].identity: is "acounts", which no [[identity]] is named; did you mean "accounts"?
 config.toml:28: route[1].path: is missing, and route[0] serves all of Alma's paths already; write a path of its own

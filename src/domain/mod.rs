@@ -8,7 +8,6 @@ mod incident;
 mod integration;
 mod password;
 mod pattern;
-mod rate;
 mod time;
 mod verdict;
 
@@ -22,6 +21,5 @@ pub use incident::IncidentId;
 pub use integration::{IntegrationName, IntegrationNameError};
 pub use password::Password;
 pub use pattern::IdentifierPattern;
-pub use rate::{Bucket, Rate};
 pub use time::{Clock, Timestamp};
 pub use verdict::{Answer, NoAnswer, Rejection, Verdict};

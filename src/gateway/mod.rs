@@ -17,6 +17,8 @@ mod slow_down;
 mod state;
 mod table;
 mod verify;
+#[cfg(test)]
+mod verify_tests;
 
 pub use crate::contract::AccountSource;
 pub use attempts::{LedgerReceiver, keep_ledger};

@@ -13,11 +13,11 @@ use crate::gateway::call::{Body, Call, Presented, Reply};
 use crate::gateway::message::{Request, SignInRequest, read_message};
 use crate::gateway::nonces::Sight;
 use crate::gateway::outcome::{CallError, Outcome, Stranger};
-use crate::gateway::question::Asked;
+use crate::gateway::question::{Asked, Asker};
 use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
 use crate::gateway::state::Gateway;
 use crate::gateway::table::Served;
-use crate::gateway::verify::{Asker, Scope};
+use crate::gateway::verify::Scope;
 use crate::soap::Version;
 use crate::telemetry::{CallKind, account_tag};
 

@@ -1,13 +1,51 @@
-//! Who is asked whether a password is right.
+//! A question, who asks it, and who is asked.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{AttemptRule, Credentials, IntegrationName, NoAnswer};
-use crate::gateway::verify::Asker;
+use crate::domain::{AttemptRule, Caller, Credentials, GuessTag, IntegrationName, NoAnswer};
+use crate::gateway::route::MustChangeRule;
 use crate::identity::{Answered, Ask, IdentityError, IdentityService, IntegrationRegistry};
+
+/// What stands for a question.
+pub(crate) type Digest = [u8; 32];
+
+/// Who asks.
+pub(crate) struct Asker {
+    /// The address that the call came from.
+    pub(crate) source: IpAddr,
+    /// The integration that signed in with it.
+    pub(crate) integration: Option<IntegrationName>,
+}
+
+impl Asker {
+    /// As budgets tell callers apart.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller::new(self.integration.as_ref())
+    }
+}
+
+/// One question on its way.
+pub(crate) struct Question {
+    /// What a yes is remembered under.
+    pub(crate) digest: Digest,
+    /// What a refusal is remembered under.
+    pub(crate) tag: GuessTag,
+    pub(crate) must_change: MustChangeRule,
+    pub(crate) credentials: Credentials,
+    pub(crate) asker: Asker,
+    pub(crate) deadline: Instant,
+}
+
+impl Question {
+    /// Whether its route refuses a right password that must be changed.
+    pub(crate) fn refuses_must_change(&self) -> bool {
+        self.must_change == MustChangeRule::Refuse
+    }
+}
 
 /// An identity service as an institution uses it.
 #[derive(Clone)]

@@ -1,7 +1,6 @@
 //! Asking whether a password is right: a recent yes answers at once, identical concurrent questions join one ask.
 //! The same function serves the integration's sign-in and the account's.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,11 +10,9 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use crate::domain::{
-    AccountId, Answer, Caller, Clock, Credentials, GuessTag, IntegrationName, NoAnswer, SignIn, Verdict,
-};
+use crate::domain::{AccountId, Answer, Clock, Credentials, GuessTag, NoAnswer, SignIn, Verdict};
 use crate::gateway::attempts::{CallerRates, Shield};
-use crate::gateway::question::{Asked, IdentityUse};
+use crate::gateway::question::{Asked, Asker, Digest, IdentityUse, Question};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::CacheSettings;
 use crate::gateway::table::Fingerprint;
@@ -33,8 +30,6 @@ pub(crate) struct Scope<'a> {
     pub(crate) must_change: MustChangeRule,
 }
 
-type Digest = [u8; 32];
-
 /// Room for what is never kept; zero would switch the joining off.
 const FLIGHTS: u64 = 1;
 
@@ -48,36 +43,6 @@ struct Yes {
 /// What stands for an account in a remembered yes: counting a shared identifier up and down for every call would make
 /// processors wait for each other.
 type AccountMark = [u8; 16];
-
-/// Who asks.
-pub(crate) struct Asker {
-    /// The address that the call came from.
-    pub(crate) source: IpAddr,
-    /// The integration that signed in with it.
-    pub(crate) integration: Option<IntegrationName>,
-}
-
-impl Asker {
-    fn caller(&self) -> Caller {
-        Caller::new(self.integration.as_ref())
-    }
-}
-
-/// One question on its way.
-struct Question {
-    digest: Digest,
-    tag: GuessTag,
-    must_change: MustChangeRule,
-    credentials: Credentials,
-    asker: Asker,
-    deadline: Instant,
-}
-
-impl Question {
-    fn refuses_must_change(&self) -> bool {
-        self.must_change == MustChangeRule::Refuse
-    }
-}
 
 /// How a question to an identity service ended, for all who joined it.
 struct Landed(Result<Answer, IdentityError>);
@@ -351,90 +316,5 @@ fn outcome(said: &Result<Answered, IdentityError>) -> &'static str {
         Ok(Answer::MustChange) => "must-change",
         Ok(Answer::Rejected(_)) => "rejected",
         Err(error) => error.no_answer.label(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-    use crate::domain::{AttemptRule, Institution, Password, Timestamp};
-    use crate::gateway::attempts::Ledger;
-    use crate::gateway::settings::RateSettings;
-    use crate::identity::{Answered, Ask, BoxFuture, IdentityService};
-
-    const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-    /// Says yes after a while, or not at all once its deadline is over.
-    struct Slow(Duration);
-
-    impl IdentityService for Slow {
-        fn name(&self) -> &'static str {
-            "slow"
-        }
-
-        fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
-            Box::pin(async move {
-                tokio::time::timeout_at(ask.deadline, tokio::time::sleep(self.0))
-                    .await
-                    .map_err(|_| IdentityError::sent(NoAnswer::TimedOut, "its deadline is over"))?;
-                Ok(Answer::Accepted.into())
-            })
-        }
-
-        fn check(&self, _: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
-            Box::pin(std::future::ready(Ok(String::from("slow"))))
-        }
-    }
-
-    fn verifier() -> Arc<Verifier> {
-        let metrics = Metrics::new();
-        let (ledger, _) = Ledger::new(metrics.clone());
-        let shield = (Shield::new(100, ledger, metrics.clone()), CallerRates::new(&RateSettings::default()));
-        let (asks, clock) = (TaskTracker::new(), Arc::new(Still));
-        Arc::new(Verifier::new(&CacheSettings::default(), [1; 32], shield, asks, clock, metrics))
-    }
-
-    struct Still;
-
-    impl Clock for Still {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(1)
-        }
-    }
-
-    /// Asks a service that takes `takes` and may take `timeout`, and waits for it as long as `patience`.
-    async fn ask(verifier: &Arc<Verifier>, takes: u64, timeout: u64, patience: u64) -> Verdict {
-        let institution = Institution::parse("01TEST_INST").expect("a code");
-        let account = AccountId::parse(&institution, "reader").expect("an identifier");
-        let credentials = Credentials::new(account, Password::new("right".to_owned())).expect("acceptable");
-        let scope = Scope {
-            route: &[0; 16],
-            institution: &[0; 16],
-            sign_in: SignIn::Account,
-            must_change: MustChangeRule::Accept,
-        };
-        let service = Arc::new(Slow(Duration::from_secs(takes)));
-        let (timeout, attempts) = (Duration::from_secs(timeout), AttemptRule::default());
-        let asked = || Asked::Service(IdentityUse { service, timeout, attempts });
-        let asker = Asker { source: SOURCE, integration: None };
-        let deadline = Instant::now() + Duration::from_secs(patience);
-        verifier.verify(&scope, asked, credentials, asker, deadline).await.verdict
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_question_takes_no_longer_than_its_identity_service_may() {
-        let started = Instant::now();
-        assert_eq!(ask(&verifier(), 60, 2, 8).await, Verdict::Undecided(NoAnswer::TimedOut));
-        assert_eq!(started.elapsed().as_secs(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_question_that_was_joined_outlives_the_patience_of_whoever_asked_first() {
-        let verifier = verifier();
-        let (first, second) = tokio::join!(ask(&verifier, 3, 5, 1), ask(&verifier, 3, 5, 8));
-        assert_eq!(first, Verdict::Undecided(NoAnswer::TimedOut));
-        assert_eq!(second, Verdict::Accept { must_change: false });
     }
 }

@@ -43,7 +43,7 @@ impl AttemptStore for AttemptTable {
         Box::pin(async move {
             let mut write = self.database.write_attempts().await?;
             // In the order of accounts, so that two batches never wait for each other in a circle.
-            let mut ordered: BTreeMap<AccountId, Vec<usize>> = BTreeMap::new();
+            let mut ordered: BTreeMap<String, Vec<usize>> = BTreeMap::new();
             for (at, reservation) in asked.iter().enumerate() {
                 ordered.entry(person(&mut write, &reservation.account).await?).or_default().push(at);
             }
@@ -87,27 +87,34 @@ impl AttemptStore for AttemptTable {
     }
 }
 
-/// Under which account an identifier is counted.
-async fn person(write: &mut Write, account: &AccountId) -> Result<AccountId, StoreError> {
+/// What an account is counted under. Not its identifier: that may be a password that somebody typed in the wrong field.
+fn subject(account: &AccountId) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("soapgate attempts of an account 1");
+    // No institution code holds a NUL.
+    hasher.update(account.institution().as_str().as_bytes()).update(&[0]).update(account.identifier().as_bytes());
+    hasher.finalize().to_hex().as_str()[..32].to_owned()
+}
+
+/// The subject of the person behind an account.
+async fn person(write: &mut Write, account: &AccountId) -> Result<String, StoreError> {
     let connection: &mut AnyConnection = write;
-    let found = sqlx::query("SELECT institution, person FROM attempt_alias WHERE institution = $1 AND identifier = $2")
-        .bind(account.institution().as_str())
-        .bind(account.identifier())
+    let subject = subject(account);
+    let found = sqlx::query("SELECT person FROM attempt_alias WHERE subject = $1")
+        .bind(&subject)
         .fetch_optional(connection)
         .await
         .map_err(StoreError::during("look an identifier's person up"))?;
-    found.as_ref().map_or_else(|| Ok(account.clone()), |row| row::account(row, "person"))
+    found.as_ref().map_or(Ok(subject), |row| row::text(row, "person"))
 }
 
 /// Takes the account's row: who else wants it waits until this write ends.
-async fn touch(write: &mut Write, person: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+async fn touch(write: &mut Write, person: &str, at: Timestamp) -> Result<(), StoreError> {
     let connection: &mut AnyConnection = write;
     sqlx::query(
-        "INSERT INTO attempt_account (institution, identifier, last_success, touched_at) VALUES ($1, $2, NULL, $3) \
-         ON CONFLICT (institution, identifier) DO UPDATE SET touched_at = excluded.touched_at",
+        "INSERT INTO attempt_account (subject, last_success, touched_at) VALUES ($1, NULL, $2) \
+         ON CONFLICT (subject) DO UPDATE SET touched_at = excluded.touched_at",
     )
-    .bind(person.institution().as_str())
-    .bind(person.identifier())
+    .bind(person)
     .bind(at.as_millis())
     .execute(connection)
     .await
@@ -115,7 +122,7 @@ async fn touch(write: &mut Write, person: &AccountId, at: Timestamp) -> Result<(
     .map_err(StoreError::during("reserve an attempt"))
 }
 
-async fn reserve_one(write: &mut Write, person: &AccountId, asked: &Reservation) -> Result<Reserved, StoreError> {
+async fn reserve_one(write: &mut Write, person: &str, asked: &Reservation) -> Result<Reserved, StoreError> {
     for slot in &asked.unsaved {
         insert(write, person, slot).await?;
     }
@@ -124,28 +131,23 @@ async fn reserve_one(write: &mut Write, person: &AccountId, asked: &Reservation)
         asked.at.as_millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
     );
     let connection: &mut AnyConnection = write;
-    sqlx::query("DELETE FROM attempt_slot WHERE institution = $1 AND identifier = $2 AND at <= $3")
-        .bind(person.institution().as_str())
-        .bind(person.identifier())
+    sqlx::query("DELETE FROM attempt_slot WHERE subject = $1 AND at <= $2")
+        .bind(person)
         .bind(oldest.as_millis())
         .execute(&mut *connection)
         .await
         .map_err(StoreError::during("remove old attempts"))?;
-    let account = sqlx::query("SELECT last_success FROM attempt_account WHERE institution = $1 AND identifier = $2")
-        .bind(person.institution().as_str())
-        .bind(person.identifier())
+    let account = sqlx::query("SELECT last_success FROM attempt_account WHERE subject = $1")
+        .bind(person)
         .fetch_one(&mut *connection)
         .await
         .map_err(StoreError::during("count attempts"))?;
     let last_success = row::optional_time(&account, "last_success")?;
-    let rows = sqlx::query(
-        "SELECT at, caller, kind, refused FROM attempt_slot WHERE institution = $1 AND identifier = $2 ORDER BY at",
-    )
-    .bind(person.institution().as_str())
-    .bind(person.identifier())
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(StoreError::during("count attempts"))?;
+    let rows = sqlx::query("SELECT at, caller, kind, refused FROM attempt_slot WHERE subject = $1 ORDER BY at")
+        .bind(person)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(StoreError::during("count attempts"))?;
     let mut slots = rows.iter().map(read).collect::<Result<Vec<Slot>, StoreError>>()?;
     let gate = decide(&slots, last_success, asked.kind, &asked.caller, &asked.rule, asked.at);
     let mut id = None;
@@ -154,28 +156,24 @@ async fn reserve_one(write: &mut Write, person: &AccountId, asked: &Reservation)
         id = Some(insert(write, person, &slot).await?);
         slots.push(slot);
     }
-    Ok(Reserved { gate, slot: id, slots, last_success, person: person.clone() })
+    Ok(Reserved { gate, slot: id, slots, last_success })
 }
 
-async fn insert(write: &mut Write, person: &AccountId, slot: &Slot) -> Result<SlotId, StoreError> {
+async fn insert(write: &mut Write, person: &str, slot: &Slot) -> Result<SlotId, StoreError> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(StoreError::random)?;
     let id = SlotId(format!("{:032x}", u128::from_be_bytes(random)).into_boxed_str());
     let connection: &mut AnyConnection = write;
-    sqlx::query(
-        "INSERT INTO attempt_slot (id, institution, identifier, at, caller, kind, refused) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(id.0.as_ref())
-    .bind(person.institution().as_str())
-    .bind(person.identifier())
-    .bind(slot.at.as_millis())
-    .bind(slot.caller.as_str())
-    .bind(slot.kind.label())
-    .bind(i64::from(slot.refused))
-    .execute(connection)
-    .await
-    .map_err(StoreError::during("reserve an attempt"))?;
+    sqlx::query("INSERT INTO attempt_slot (id, subject, at, caller, kind, refused) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(id.0.as_ref())
+        .bind(person)
+        .bind(slot.at.as_millis())
+        .bind(slot.caller.as_str())
+        .bind(slot.kind.label())
+        .bind(i64::from(slot.refused))
+        .execute(connection)
+        .await
+        .map_err(StoreError::during("reserve an attempt"))?;
     Ok(id)
 }
 
@@ -210,18 +208,17 @@ async fn settle_one(write: &mut Write, settlement: &Settlement) -> Result<(), St
                 .map_err(failed())?;
         }
         Settled::Accepted => {
-            let gone = sqlx::query("DELETE FROM attempt_slot WHERE id = $1 RETURNING institution, identifier")
+            let gone = sqlx::query("DELETE FROM attempt_slot WHERE id = $1 RETURNING subject")
                 .bind(id)
                 .fetch_optional(&mut *connection)
                 .await
                 .map_err(failed())?;
             if let Some(row) = gone {
                 sqlx::query(
-                    "UPDATE attempt_account SET last_success = CASE WHEN last_success > $3 THEN last_success ELSE $3 END \
-                     WHERE institution = $1 AND identifier = $2",
+                    "UPDATE attempt_account SET last_success = CASE WHEN last_success > $2 THEN last_success ELSE $2 END \
+                     WHERE subject = $1",
                 )
-                .bind(row::text(&row, "institution")?)
-                .bind(row::text(&row, "identifier")?)
+                .bind(row::text(&row, "subject")?)
                 .bind(settlement.at.as_millis())
                 .execute(connection)
                 .await
@@ -236,9 +233,8 @@ async fn settle_one(write: &mut Write, settlement: &Settlement) -> Result<(), St
 pub(crate) async fn clear(write: &mut Write, account: &AccountId) -> Result<(), StoreError> {
     let person = person(write, account).await?;
     let connection: &mut AnyConnection = write;
-    sqlx::query("DELETE FROM attempt_slot WHERE institution = $1 AND identifier = $2")
-        .bind(person.institution().as_str())
-        .bind(person.identifier())
+    sqlx::query("DELETE FROM attempt_slot WHERE subject = $1")
+        .bind(person)
         .execute(connection)
         .await
         .map(drop)
@@ -246,35 +242,24 @@ pub(crate) async fn clear(write: &mut Write, account: &AccountId) -> Result<(), 
 }
 
 async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<(), StoreError> {
-    let with = person(write, with).await?;
-    if with == *alias || person(write, alias).await? == with || with.institution() != alias.institution() {
+    let (before, person, own) = (person(write, alias).await?, person(write, with).await?, subject(alias));
+    if before == person || person == own {
         return Ok(());
     }
-    let institution = alias.institution().as_str();
     let connection: &mut AnyConnection = write;
-    let failed = || StoreError::during("join two identifiers");
-    sqlx::query(
-        "INSERT INTO attempt_alias (institution, identifier, person) VALUES ($1, $2, $3) \
-         ON CONFLICT (institution, identifier) DO UPDATE SET person = excluded.person",
-    )
-    .bind(institution)
-    .bind(alias.identifier())
-    .bind(with.identifier())
-    .execute(&mut *connection)
-    .await
-    .map_err(failed())?;
     // Whoever was counted under the alias is counted under the person too: no chain is ever longer than one.
     for statement in [
-        "UPDATE attempt_alias SET person = $3 WHERE institution = $1 AND person = $2",
-        "UPDATE attempt_slot SET identifier = $3 WHERE institution = $1 AND identifier = $2",
+        "INSERT INTO attempt_alias (subject, person) VALUES ($1, $2) \
+         ON CONFLICT (subject) DO UPDATE SET person = excluded.person",
+        "UPDATE attempt_alias SET person = $2 WHERE person = $1",
+        "UPDATE attempt_slot SET subject = $2 WHERE subject = $1",
     ] {
         sqlx::query(statement)
-            .bind(institution)
-            .bind(alias.identifier())
-            .bind(with.identifier())
+            .bind(&own)
+            .bind(&person)
             .execute(&mut *connection)
             .await
-            .map_err(failed())?;
+            .map_err(StoreError::during("join two identifiers"))?;
     }
     Ok(())
 }
@@ -285,20 +270,18 @@ async fn purge(write: &mut Write, asked: &[Reservation]) -> Result<(), StoreErro
     let kept = asked.iter().map(|reservation| reservation.rule.window).max().unwrap_or(DAY).max(DAY);
     let before = newest.as_millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
     let connection: &mut AnyConnection = write;
-    let old = sqlx::query("SELECT institution, identifier FROM attempt_account WHERE touched_at < $1 LIMIT $2")
+    let old = sqlx::query("SELECT subject FROM attempt_account WHERE touched_at < $1 LIMIT $2")
         .bind(before)
         .bind(PURGED)
         .fetch_all(&mut *connection)
         .await
         .map_err(StoreError::during("remove old attempts"))?;
     for row in &old {
-        for statement in [
-            "DELETE FROM attempt_slot WHERE institution = $1 AND identifier = $2",
-            "DELETE FROM attempt_account WHERE institution = $1 AND identifier = $2",
-        ] {
+        for statement in
+            ["DELETE FROM attempt_slot WHERE subject = $1", "DELETE FROM attempt_account WHERE subject = $1"]
+        {
             sqlx::query(statement)
-                .bind(row::text(row, "institution")?)
-                .bind(row::text(row, "identifier")?)
+                .bind(row::text(row, "subject")?)
                 .execute(&mut *connection)
                 .await
                 .map_err(StoreError::during("remove old attempts"))?;

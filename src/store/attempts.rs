@@ -40,8 +40,6 @@ pub struct Reserved {
     pub slots: Vec<Slot>,
     /// When the person last signed in.
     pub last_success: Option<Timestamp>,
-    /// Under which account it is counted: another one when the identifier is known to be that one's.
-    pub person: AccountId,
 }
 
 /// What became of a question.

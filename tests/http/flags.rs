@@ -99,7 +99,7 @@ async fn an_integration_that_a_service_accepted_before_can_be_flagged() {
     call(&gateway, by("reader", "wrong")).await;
     call(&gateway, by("reader", "correct horse battery")).await;
     call(&gateway, by("zoë", "wrong")).await;
-    call(&gateway, by("reader", "wrong")).await;
+    call(&gateway, by("reader", "wrong again")).await;
     let operator = gateway.beside().await;
     let expected = ["reader integration-refused AlmaSDK-reader-institutionCode-01DEMO_INST"];
     assert_eq!(flags_up_to(&operator, "reader").await, expected);

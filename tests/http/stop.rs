@@ -40,7 +40,7 @@ async fn readiness_falls_then_listeners_close_and_calls_in_flight_end() {
     })
     .await;
     let (soap, management) = (gateway.soap, gateway.management);
-    assert_eq!(readiness(management, "/readyz").await, (200, "ok\n".to_owned()));
+    until("it is ready", async || readiness(management, "/readyz").await == (200, "ok\n".to_owned())).await;
     let mut in_flight = begun(&gateway).await;
     let mut idle = Connection::open(soap).await;
     idle.send(&alma("reader", "correct horse battery").bytes()).await;

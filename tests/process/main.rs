@@ -73,7 +73,10 @@ fn a_flag_with_its_line_survives_a_sigkill() {
 fn sigterm_ends_it_in_order() {
     let folder = Folder::new("server = { listen = \"127.0.0.1:0\", drain_delay = \"400ms\" }\n");
     let mut server = Served::start(&folder);
-    assert_eq!(server.management("/readyz"), (200, "ok\n".to_owned()));
+    let started = Instant::now();
+    while server.management("/readyz") != (200, "ok\n".to_owned()) {
+        assert!(started.elapsed() < PATIENCE, "it does not become ready");
+    }
     server.signal("TERM");
     let started = Instant::now();
     while server.management("/readyz") != (503, "stopping\n".to_owned()) {

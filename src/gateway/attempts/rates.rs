@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::domain::{Bucket, Caller, Rate};
+use crate::domain::Caller;
 use crate::gateway::settings::RateSettings;
-use crate::identity::source_key;
+use crate::identity::{Bucket, Rate, source_key};
 
 /// The longest that anybody is made to wait. So many wait at most as the rate lets through in that time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);

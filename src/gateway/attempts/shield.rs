@@ -88,17 +88,14 @@ impl Shield {
             at: now,
             unsaved: unsaved.clone(),
         };
-        let (person, gate, id) = match self.ledger.reserve(reservation).await {
+        let (gate, id) = match self.ledger.reserve(reservation).await {
             Ok(reserved) => {
-                self.memory.join(&person, &reserved.person);
-                self.memory.make_room(&reserved.person, now);
-                self.memory.see(&reserved.person, reserved.slots, reserved.last_success);
-                (reserved.person, reserved.gate, reserved.slot)
+                self.memory.see(&person, reserved.slots, reserved.last_success);
+                (reserved.gate, reserved.slot)
             }
             Err(Away) => {
                 self.memory.keep_unsaved(&person, unsaved);
-                let gate = self.memory.reserve_alone(&person, kind, &caller, rule, now);
-                (person, gate, None)
+                (self.memory.reserve_alone(&person, kind, &caller, rule, now), None)
             }
         };
         self.tell(&person, &caller, gate);

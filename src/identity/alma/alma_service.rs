@@ -10,13 +10,14 @@ use reqwest::{Method, Url};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::domain::{AccountId, Answer, Bucket, Clock, NoAnswer, Password, Rate, Rejection, Timestamp};
+use crate::domain::{AccountId, Answer, Clock, NoAnswer, Password, Rejection, Timestamp};
 use crate::identity::adapter_error::AdapterError;
 use crate::identity::alma::answer::{conclude, describe, read_errors};
 use crate::identity::alma::record::read_record;
 use crate::identity::alma::settings::{AlmaSettings, PasswordEncoding};
 use crate::identity::http_client::{HttpAnswer, HttpClient};
 use crate::identity::port::{Answered, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use crate::identity::rate::{Bucket, Rate};
 use crate::telemetry::Metrics;
 
 const PASSWORD_HEADER: &str = "Exl-User-Pw";

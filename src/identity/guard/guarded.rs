@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
-use crate::domain::{AccountId, Bucket, Caller, Clock, NoAnswer, Rate, Timestamp};
+use crate::domain::{AccountId, Caller, Clock, NoAnswer, Timestamp};
 use crate::identity::guard::breaker::{Admission, Breaker, Who};
 use crate::identity::guard::budget::{DayBudget, Spent, rest_of_day};
-use crate::identity::{Answered, Ask, BoxFuture, GuardSettings, IdentityError, IdentityService, SecondLook, Sent};
+use crate::identity::{
+    Answered, Ask, BoxFuture, Bucket, GuardSettings, IdentityError, IdentityService, Rate, SecondLook, Sent,
+};
 use crate::telemetry::{Component, Health, Status};
 
 /// The longest that a question waits for its turn.

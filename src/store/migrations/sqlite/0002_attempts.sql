@@ -1,31 +1,27 @@
--- Attempts at identity services: counts and times only, nothing of a password.
+-- Attempts at identity services: counts and times only, nothing of a password. A subject is a digest of an institution
+-- and an identifier: what somebody types as a name may be a password in the wrong field.
 
 CREATE TABLE attempt_account (
-    institution TEXT NOT NULL,
-    identifier TEXT NOT NULL,
+    subject TEXT NOT NULL PRIMARY KEY,
     last_success BIGINT,
-    touched_at BIGINT NOT NULL,
-    PRIMARY KEY (institution, identifier)
+    touched_at BIGINT NOT NULL
 );
 
 CREATE INDEX attempt_account_age ON attempt_account (touched_at);
 
 CREATE TABLE attempt_slot (
     id TEXT NOT NULL PRIMARY KEY,
-    institution TEXT NOT NULL,
-    identifier TEXT NOT NULL,
+    subject TEXT NOT NULL,
     at BIGINT NOT NULL,
     caller TEXT NOT NULL,
     kind TEXT NOT NULL,
     refused BIGINT NOT NULL
 );
 
-CREATE INDEX attempt_slot_account ON attempt_slot (institution, identifier, at);
+CREATE INDEX attempt_slot_subject ON attempt_slot (subject, at);
 
--- Identifiers that are known to be another's: one person's share one budget.
+-- Subjects that are known to be another's: one person's share one budget.
 CREATE TABLE attempt_alias (
-    institution TEXT NOT NULL,
-    identifier TEXT NOT NULL,
-    person TEXT NOT NULL,
-    PRIMARY KEY (institution, identifier)
+    subject TEXT NOT NULL PRIMARY KEY,
+    person TEXT NOT NULL
 );

@@ -1,0 +1,89 @@
+//! One question for many callers, each with a deadline of its own.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::{
+    AccountId, Answer, AttemptRule, Clock, Credentials, Institution, NoAnswer, Password, SignIn, Timestamp, Verdict,
+};
+use crate::gateway::attempts::{CallerRates, Ledger, Shield};
+use crate::gateway::question::{Asked, Asker, IdentityUse};
+use crate::gateway::route::MustChangeRule;
+use crate::gateway::settings::{CacheSettings, RateSettings};
+use crate::gateway::verify::{Scope, Verifier};
+use crate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService};
+use crate::telemetry::Metrics;
+
+const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Says yes after a while, or not at all once its deadline is over.
+struct Slow(Duration);
+
+impl IdentityService for Slow {
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+
+    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
+        Box::pin(async move {
+            tokio::time::timeout_at(ask.deadline, tokio::time::sleep(self.0))
+                .await
+                .map_err(|_| IdentityError::sent(NoAnswer::TimedOut, "its deadline is over"))?;
+            Ok(Answer::Accepted.into())
+        })
+    }
+
+    fn check(&self, _: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
+        Box::pin(std::future::ready(Ok(String::from("slow"))))
+    }
+}
+
+fn verifier() -> Arc<Verifier> {
+    let metrics = Metrics::new();
+    let (ledger, _) = Ledger::new(metrics.clone());
+    let shield = (Shield::new(100, ledger, metrics.clone()), CallerRates::new(&RateSettings::default()));
+    let (asks, clock) = (TaskTracker::new(), Arc::new(Still));
+    Arc::new(Verifier::new(&CacheSettings::default(), [1; 32], shield, asks, clock, metrics))
+}
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1)
+    }
+}
+
+/// Asks a service that takes `takes` and may take `timeout`, and waits for it as long as `patience`.
+async fn ask(verifier: &Arc<Verifier>, takes: u64, timeout: u64, patience: u64) -> Verdict {
+    let institution = Institution::parse("01TEST_INST").expect("a code");
+    let account = AccountId::parse(&institution, "reader").expect("an identifier");
+    let credentials = Credentials::new(account, Password::new("right".to_owned())).expect("acceptable");
+    let scope =
+        Scope { route: &[0; 16], institution: &[0; 16], sign_in: SignIn::Account, must_change: MustChangeRule::Accept };
+    let service = Arc::new(Slow(Duration::from_secs(takes)));
+    let (timeout, attempts) = (Duration::from_secs(timeout), AttemptRule::default());
+    let asked = || Asked::Service(IdentityUse { service, timeout, attempts });
+    let asker = Asker { source: SOURCE, integration: None };
+    let deadline = Instant::now() + Duration::from_secs(patience);
+    verifier.verify(&scope, asked, credentials, asker, deadline).await.verdict
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_question_takes_no_longer_than_its_identity_service_may() {
+    let started = Instant::now();
+    assert_eq!(ask(&verifier(), 60, 2, 8).await, Verdict::Undecided(NoAnswer::TimedOut));
+    assert_eq!(started.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_was_joined_outlives_the_patience_of_whoever_asked_first() {
+    let verifier = verifier();
+    let (first, second) = tokio::join!(ask(&verifier, 3, 5, 1), ask(&verifier, 3, 5, 8));
+    assert_eq!(first, Verdict::Undecided(NoAnswer::TimedOut));
+    assert_eq!(second, Verdict::Accept { must_change: false });
+}
