@@ -30,6 +30,7 @@ mod remembered;
 mod secrets;
 #[path = "http/stop.rs"]
 mod stop;
+#[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
 
 use std::time::Duration;

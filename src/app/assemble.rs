@@ -97,8 +97,6 @@ impl Foundation {
                 Arc::clone(&self.pool),
                 Arc::clone(&self.clock),
             )),
-            IdentityKind::Ldap(_) => anyhow::bail!("kind ldap is not served yet"),
-            IdentityKind::Oidc(_) => anyhow::bail!("kind oidc is not served yet"),
         })
     }
 }

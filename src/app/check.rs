@@ -1,7 +1,14 @@
 //! `check`: what `serve` needs beside the configuration and the store.
 
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::app::clock::SystemClock;
 use crate::config::Settings;
 use crate::contract::check_documents;
+use crate::identity::{AlmaService, AlmaSettings, IdentityService, IdentitySettings};
+use crate::telemetry::Metrics;
 
 /// One thing that `check` looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,4 +29,14 @@ pub fn check(_: &Settings) -> Vec<Check> {
             problem: checked.err().map(|error| error.to_string()),
         })
         .collect()
+}
+
+/// Tries the address and the key of an Alma, without touching anybody's account; says what was found to work.
+///
+/// # Errors
+/// What does not work, told so that an operator knows what to mend.
+pub async fn check_alma(identity: &IdentitySettings, alma: &AlmaSettings) -> Result<String, String> {
+    let service = AlmaService::new(&identity.name, alma, Arc::new(SystemClock), Metrics::new());
+    let service = service.map_err(|error| error.to_string())?;
+    service.check(Instant::now() + identity.timeout).await.map_err(|error| error.to_string())
 }

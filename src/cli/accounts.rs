@@ -32,9 +32,18 @@ pub(crate) async fn run(command: AccountsCommand, place: &Workplace, out: &mut O
             (account, "locked")
         }
         AccountsCommand::Unlock(account) => {
-            let account = identify(place, &account)?;
-            accounts.unlock(&account).await?;
-            (account, "unlocked")
+            let known = find(place, &account)?;
+            match known {
+                (account, true) => {
+                    accounts.unlock(&account).await?;
+                    (account, "unlocked")
+                }
+                // Its service has a lock of its own; what is ours to forget is forgotten.
+                (account, false) => {
+                    place.attempts().clear(&account).await?;
+                    (account, "has its attempts cleared; a lock of its identity service stays")
+                }
+            }
         }
         AccountsCommand::Disable(account) => {
             let account = identify(place, &account)?;
@@ -61,22 +70,32 @@ pub(crate) async fn run(command: AccountsCommand, place: &Workplace, out: &mut O
     Ok(out.line(&format!("{} {done}", describe(&account)))?)
 }
 
-/// The account that is meant, at an institution whose accounts are kept here.
+/// The account that is meant, at an institution all of whose accounts are kept here.
 fn identify(place: &Workplace, arguments: &AccountArguments) -> Result<AccountId, Failure> {
-    let institution = place.institution(arguments.place.institution.as_ref())?;
-    let settings = place.settings();
-    let kind = settings.institutions.iter().find(|known| known.code == institution).and_then(|known| {
-        settings.identities.iter().find(|identity| identity.name == known.identity).map(|identity| &identity.kind)
-    });
-    match kind {
-        Some(IdentityKind::Embedded) => {}
-        Some(IdentityKind::Alma(_) | IdentityKind::Ldap(_) | IdentityKind::Oidc(_)) => {
-            return Err(Failure::refused(format!("accounts of institution {institution} are not kept here")));
+    match find(place, arguments)? {
+        (account, true) => Ok(account),
+        (account, false) => {
+            let text = format!("{} is not kept here; change it at its identity service", describe(&account));
+            Err(Failure::refused(text))
         }
-        None => return Err(Failure::refused(format!("institution {institution} has no identity service"))),
     }
-    AccountId::parse(&institution, &arguments.id)
-        .map_err(|error| Failure::usage(format!("the account's identifier {error}")))
+}
+
+/// The account that is meant, and whether it is kept here: by the embedded identity service.
+fn find(place: &Workplace, arguments: &AccountArguments) -> Result<(AccountId, bool), Failure> {
+    let institution = place.institution(arguments.place.institution.as_ref())?;
+    let account = AccountId::parse(&institution, &arguments.id)
+        .map_err(|error| Failure::usage(format!("the account's identifier {error}")))?;
+    let settings = place.settings();
+    let known = settings.institutions.iter().find(|known| known.code == institution);
+    let service = known.map(|known| known.identity_of(&account));
+    let kind =
+        settings.identities.iter().find(|identity| service == Some(&identity.name)).map(|identity| &identity.kind);
+    match kind {
+        Some(IdentityKind::Embedded) => Ok((account, true)),
+        Some(IdentityKind::Alma(_)) => Ok((account, false)),
+        None => Err(Failure::refused(format!("institution {institution} has no identity service"))),
+    }
 }
 
 fn ask(account: &AccountId) -> Result<Password, Failure> {

@@ -9,7 +9,7 @@ use crate::cli::arguments::CheckArguments;
 use crate::cli::exit::{Exit, Failure, chain};
 use crate::cli::output::Output;
 use crate::config::{Settings, load};
-use crate::identity::{IdentityKind, IdentitySettings};
+use crate::identity::IdentityKind;
 use crate::store::{Tables, inspect};
 
 /// What was looked at, and how the command ends when there is something wrong with it.
@@ -55,7 +55,7 @@ async fn look(config: &Path, arguments: CheckArguments) -> Vec<Finding> {
         Err(problems) => return problems.lines().into_iter().map(|line| configuration(Err(line))).collect(),
     };
     let store = look_at_store(&settings).await;
-    let identities = if arguments.online { look_at_identities(&settings, &store) } else { Vec::new() };
+    let identities = if arguments.online { look_at_identities(&settings, &store).await } else { Vec::new() };
     let mut findings = vec![configuration(Ok(describe(&settings))), store];
     findings.extend(app::check(&settings).into_iter().map(|check| Finding {
         result: match check.problem {
@@ -86,17 +86,18 @@ async fn look_at_store(settings: &Settings) -> Finding {
     Finding { name: "store".to_owned(), exit: Exit::Store, result }
 }
 
-fn look_at_identities(settings: &Settings, store: &Finding) -> Vec<Finding> {
-    let look = |identity: &IdentitySettings| {
+async fn look_at_identities(settings: &Settings, store: &Finding) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for identity in &settings.identities {
         let name = format!("identity {}", identity.name);
-        let result = match identity.kind {
-            IdentityKind::Embedded if store.result.is_ok() => Ok("answers from the store".to_owned()),
-            IdentityKind::Embedded => Err(format!("{name}: answers from the store, which fails")),
-            IdentityKind::Alma(_) | IdentityKind::Ldap(_) | IdentityKind::Oidc(_) => {
-                Err(format!("{name}: is not served yet"))
+        let result = match (&identity.kind, &store.result) {
+            (IdentityKind::Embedded, Ok(_)) => Ok("answers from the store".to_owned()),
+            (IdentityKind::Embedded, Err(_)) => Err(format!("{name}: answers from the store, which fails")),
+            (IdentityKind::Alma(alma), _) => {
+                app::check_alma(identity, alma).await.map_err(|problem| format!("{name}: {problem}"))
             }
         };
-        Finding { name, exit: Exit::Identity, result }
-    };
-    settings.identities.iter().map(look).collect()
+        findings.push(Finding { name, exit: Exit::Identity, result });
+    }
+    findings
 }

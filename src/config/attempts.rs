@@ -30,15 +30,10 @@ pub(crate) fn read_shield(section: &Section<'_>) -> ShieldSettings {
 }
 
 /// Reads what one identity service has of its own: budgets over those of `rule`, when it locks, what it can bear.
-pub(crate) fn read_protection(
-    section: &Section<'_>,
-    identity: &mut IdentitySettings,
-    rule: &AttemptRule,
-    must_say_when_it_locks: bool,
-) {
+pub(crate) fn read_protection(section: &Section<'_>, identity: &mut IdentitySettings, rule: &AttemptRule) {
     let own = section.section("attempts");
     identity.attempts = read_budgets(&own, rule);
-    identity.lock_after = read_lock_after(section, identity.lock_after, must_say_when_it_locks);
+    identity.lock_after = read_lock_after(section, identity.lock_after);
     identity.guard = read_guard(section, &identity.guard);
     check_budget(section, &own, identity);
 }
@@ -55,19 +50,9 @@ fn read_budgets(section: &Section<'_>, default: &AttemptRule) -> AttemptRule {
     }
 }
 
-/// Zero is written for a service that never locks, so that nobody leaves it out by mistake.
-fn read_lock_after(section: &Section<'_>, default: Option<NonZeroU32>, must_say: bool) -> Option<NonZeroU32> {
-    match section.optional_count::<u32>("lock_after", 0..=1_000_000) {
-        Some(count) => NonZeroU32::new(count),
-        None if !must_say => default,
-        None => {
-            section.complain(
-                "lock_after",
-                "is missing; write the number of failed sign-ins after which the service locks an account, or 0 if it never does",
-            );
-            default
-        }
-    }
+/// Zero is written for a service that never locks.
+fn read_lock_after(section: &Section<'_>, default: Option<NonZeroU32>) -> Option<NonZeroU32> {
+    section.optional_count::<u32>("lock_after", 0..=1_000_000).map_or(default, NonZeroU32::new)
 }
 
 fn read_guard(section: &Section<'_>, default: &GuardSettings) -> GuardSettings {

@@ -8,13 +8,12 @@ use crate::config::alma::read_alma;
 use crate::config::attempts::read_protection;
 use crate::config::checks::Keyed;
 use crate::config::document::nearest;
-use crate::config::ldap::read_ldap;
-use crate::config::oidc::read_oidc;
 use crate::config::section::{Choice, Section, quote};
 use crate::domain::{AccountId, AttemptRule, IdentifierPattern, Institution};
 use crate::gateway::{IdentityChoice, InstitutionSettings};
 use crate::identity::{HashingSettings, IdentityKind, IdentitySettings};
 
+const ADAPTER: &str = "is not served yet";
 /// Names and codes are at most this long: they stand in logs, metrics and variables.
 const NAME_BYTES_MAX: usize = 64;
 /// The weakest of the parameter sets that OWASP's password storage sheet calls equal: 7 MiB, 5 passes.
@@ -51,17 +50,15 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
     let kinds = [
         Choice::Means("alma", Kind::Alma),
         Choice::Means("embedded", Kind::Embedded),
-        Choice::Means("ldap", Kind::Ldap),
-        Choice::Means("oidc", Kind::Oidc),
+        Choice::Refused("ldap", ADAPTER),
+        Choice::Refused("oidc", ADAPTER),
     ];
     let word = section.choice("kind", &kinds);
     let kind = match word {
         Some(Kind::Alma) => read_alma(section).map(IdentityKind::Alma),
         Some(Kind::Embedded) => Some(IdentityKind::Embedded),
-        Some(Kind::Ldap) => read_ldap(section).map(IdentityKind::Ldap),
-        Some(Kind::Oidc) => read_oidc(section).map(IdentityKind::Oidc),
         None => {
-            section.complain("kind", "is missing; write \"alma\" or \"embedded\" or \"ldap\" or \"oidc\"");
+            section.complain("kind", "is missing; write \"alma\" or \"embedded\"");
             // Nobody can say what the other keys mean.
             section.skip();
             section.section("attempts").skip();
@@ -70,9 +67,8 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
     };
     let mut identity = IdentitySettings::new(name.clone().unwrap_or_default(), kind.unwrap_or(IdentityKind::Embedded));
     identity.timeout = section.span("timeout", identity.timeout, Duration::from_millis(100)..=Duration::from_mins(1));
-    if let Some(word) = word {
-        let must_say_when_it_locks = matches!(word, Kind::Ldap | Kind::Oidc);
-        read_protection(section, &mut identity, rule, must_say_when_it_locks);
+    if word.is_some() {
+        read_protection(section, &mut identity, rule);
     }
     name.map(|_| identity)
 }
@@ -82,8 +78,6 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
 enum Kind {
     Alma,
     Embedded,
-    Ldap,
-    Oidc,
 }
 
 /// Reads every `[[institution]]` that has a code; `identities` are those that one may name.

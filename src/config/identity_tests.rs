@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::tests::{INSTITUTION, ROUTE, check_whole, settings};
 use crate::domain::AttemptRule;
-use crate::identity::{IdentityKind, IdentitySettings, LdapFind, LdapFlavour, OidcClient, PasswordEncoding};
+use crate::identity::{IdentityKind, IdentitySettings, PasswordEncoding};
 
 /// What is said about an identity service of these keys, which stand from line 4 on.
 fn check_identity(kind: &str, keys: &str, lines: &[&str]) {
@@ -68,64 +68,6 @@ fn a_secret_stands_in_one_place_and_a_file_loses_its_final_line_end_only() {
         "alma",
         &format!("{keys}\napi_key = \"planted\""),
         &["c:5: identity[0].api_key_file: stands beside api_key; write one of them"],
-    );
-}
-
-#[test]
-fn ldap_needs_a_safe_address_and_a_way_to_find_an_entry() {
-    let identity = read(
-        "ldap",
-        "url = \"ldap://127.0.0.1:389\"\nlock_after = 12\nbase_dn = \"dc=x\"\nflavour = \"active-directory\"",
-    );
-    let IdentityKind::Ldap(ldap) = identity.kind else { panic!("another kind") };
-    let filter = "(uid={user})".to_owned();
-    assert_eq!(ldap.find, LdapFind::Search { base_dn: "dc=x".to_owned(), filter });
-    assert_eq!((ldap.flavour, ldap.bind, ldap.starttls), (LdapFlavour::ActiveDirectory, None, false));
-    check_identity(
-        "ldap",
-        "url = \"ldap://ldap.example.org\"\nlock_after = 0\nbind_dn = \"cn=x\"\nbase_dn = \"dc=x\"\nfilter = \"(uid=x)\"",
-        &[
-            "c:1: identity[0].bind_password: is missing; write it, or bind_password_file with the path of a file that holds it",
-            "c:4: identity[0].url: is \"ldap://ldap.example.org\", where passwords would cross the network in clear; write ldaps://, or starttls = true",
-            "c:8: identity[0].filter: is \"(uid=x)\"; write a filter with {user} in it, such as \"(uid={user})\"",
-        ],
-    );
-    check_identity(
-        "ldap",
-        "url = \"ldaps://h\"\nstarttls = true\nbind_password = \"planted\"\nbase_dn = \"dc=x\"\nuser_dn = \"uid={user}\"",
-        &[
-            "c:1: identity[0].bind_dn: is missing; write whose the bind_password is",
-            "c:1: identity[0].lock_after: is missing; write the number of failed sign-ins after which the service locks an account, or 0 if it never does",
-            "c:5: identity[0].starttls: is true, but ldaps:// speaks TLS already; write ldap:// or leave it out",
-            "c:8: identity[0].user_dn: stands beside base_dn; write one of them",
-        ],
-    );
-    check_identity(
-        "ldap",
-        "url = \"http://h\"\nlock_after = 0",
-        &[
-            "c:1: identity[0].base_dn: is missing; write where accounts are, or user_dn",
-            "c:4: identity[0].url: is \"http://h\"; write an address such as \"ldaps://ldap.example.org\"",
-        ],
-    );
-}
-
-#[test]
-fn oidc_needs_an_issuer_and_a_name_and_proves_it_in_one_way() {
-    let identity =
-        read("oidc", "issuer = \"https://sso.example.org/realms/x\"\nclient_id = \"soapgate\"\nlock_after = 0");
-    let IdentityKind::Oidc(oidc) = identity.kind else { panic!("another kind") };
-    assert_eq!((oidc.client, oidc.scope.as_str(), oidc.admin), (OidcClient::Public, "openid", None));
-    check_identity(
-        "oidc",
-        "issuer = \"https://x\"\nlock_after = 0\nclient_secret = \"planted\"\nprivate_key = \"planted\"\nscope = \"email\"\ncheck_id_token = true\n[identity.admin]\nclient_id = \"a\"",
-        &[
-            "c:1: identity[0].client_id: is missing; write the gateway's name at the provider, such as \"soapgate\"",
-            "c:7: identity[0].private_key: stands beside client_secret; write one of them",
-            "c:8: identity[0].scope: is without \"openid\", and check_id_token = true needs it",
-            "c:10: identity[0].admin: is served with flavour = \"keycloak\" only; leave it out",
-            "c:10: identity[0].admin.client_secret: is missing; write it, or client_secret_file with the path of a file that holds it",
-        ],
     );
 }
 

@@ -9,11 +9,9 @@ mod environment;
 mod identities;
 #[cfg(test)]
 mod identity_tests;
-mod ldap;
 #[cfg(test)]
 mod list_tests;
 mod load;
-mod oidc;
 mod problem;
 mod routes;
 mod secrets;

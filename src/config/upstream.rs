@@ -7,7 +7,7 @@ use reqwest::Url;
 use crate::config::section::{Section, quote};
 
 /// Whether the host of `url` is this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost") => true,
         Some(host) => host

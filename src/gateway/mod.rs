@@ -12,6 +12,7 @@ mod pipeline;
 mod question;
 mod replies;
 mod route;
+mod second_look;
 mod settings;
 mod slow_down;
 mod state;

@@ -13,8 +13,9 @@ use crate::gateway::call::{Body, Call, Presented, Reply};
 use crate::gateway::message::{Request, SignInRequest, read_message};
 use crate::gateway::nonces::Sight;
 use crate::gateway::outcome::{CallError, Outcome, Stranger};
-use crate::gateway::question::{Asked, Asker};
+use crate::gateway::question::{Asked, Origin};
 use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
+use crate::gateway::second_look::Refusal;
 use crate::gateway::state::Gateway;
 use crate::gateway::table::Served;
 use crate::gateway::verify::Scope;
@@ -149,8 +150,8 @@ impl Gateway {
             must_change: MustChangeRule::Accept,
         };
         // Whoever claims the name has yet to prove it.
-        let asker = Asker { source: call.source, integration: None };
-        let verified = self.verifier.verify(&scope, asked, credentials, asker, call.deadline).await;
+        let origin = Origin { source: call.source, integration: None };
+        let verified = self.verifier.verify(&scope, asked, credentials, origin, call.deadline).await;
         let mut not_before = None;
         if let Some(took) = verified.asked_for {
             route.metrics.integration_seconds.observe(took.as_secs_f64());
@@ -217,14 +218,12 @@ impl Gateway {
             sign_in: SignIn::Account,
             must_change: route.settings.must_change,
         };
-        let asker = Asker { source: call.source, integration: integration.cloned() };
+        let origin = Origin { source: call.source, integration: integration.cloned() };
         let asked = || institution.asked(account);
-        let verified = self.verifier.verify(&scope, asked, credentials, asker, call.deadline).await;
+        let verified = self.verifier.verify(&scope, asked, credentials, origin, call.deadline).await;
         if let Some(took) = verified.asked_for {
             route.metrics.account_seconds.observe(took.as_secs_f64());
-            if let Some(reason) = review(SignIn::Account, verified.verdict) {
-                self.flag(call.place.table(), account, reason, integration);
-            }
+            self.account_answered(call, account, integration, verified.verdict);
         }
         match verified.verdict {
             Verdict::Reject(rejection) => return Outcome::Refused(rejection, source),
@@ -242,6 +241,31 @@ impl Gateway {
             Sight::First => Outcome::Accepted,
             Sight::Full => Outcome::Failed(CallError::NoncesFull),
             Sight::Replayed => Outcome::Failed(CallError::Replayed),
+        }
+    }
+
+    /// What a fresh answer about an account leads to: a flag, or a second look at what a refusal does not say.
+    fn account_answered(&self, call: &Call, account: &AccountId, by: Option<&IntegrationName>, verdict: Verdict) {
+        let table = call.place.table();
+        let Some(institution) = table.institutions.get(account.institution()) else { return };
+        match (verdict, institution.asked(account)) {
+            // Nobody was asked.
+            (Verdict::Reject(Rejection::Shielded | Rejection::Unacceptable), _) => {}
+            (Verdict::Reject(rejection), Asked::Service(used)) => {
+                let refusal = Refusal {
+                    account: account.clone(),
+                    rejection,
+                    integration: by.map(|name| self.registry.registered_name(name).unwrap_or_else(|| name.clone())),
+                    may_flag: !institution.probe_accounts.contains(account),
+                    at: self.clock.now(),
+                };
+                self.look_again(used, refusal);
+            }
+            (verdict, _) => {
+                if let Some(reason) = review(SignIn::Account, verdict) {
+                    self.flag(table, account, reason, by);
+                }
+            }
         }
     }
 

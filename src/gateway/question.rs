@@ -13,15 +13,15 @@ use crate::identity::{Answered, Ask, IdentityError, IdentityService, Integration
 /// What stands for a question.
 pub(crate) type Digest = [u8; 32];
 
-/// Who asks.
-pub(crate) struct Asker {
+/// Where a question comes from.
+pub(crate) struct Origin {
     /// The address that the call came from.
     pub(crate) source: IpAddr,
     /// The integration that signed in with it.
     pub(crate) integration: Option<IntegrationName>,
 }
 
-impl Asker {
+impl Origin {
     /// As budgets tell callers apart.
     pub(crate) fn caller(&self) -> Caller {
         Caller::new(self.integration.as_ref())
@@ -36,7 +36,7 @@ pub(crate) struct Question {
     pub(crate) tag: GuessTag,
     pub(crate) must_change: MustChangeRule,
     pub(crate) credentials: Credentials,
-    pub(crate) asker: Asker,
+    pub(crate) origin: Origin,
     pub(crate) deadline: Instant,
 }
 
@@ -81,18 +81,18 @@ impl Asked {
     pub(crate) async fn verify(
         &self,
         credentials: &Credentials,
-        asker: &Asker,
+        origin: &Origin,
         deadline: Instant,
     ) -> Result<Answered, IdentityError> {
         match self {
             Self::Registry(registry, name) => registry
-                .verify(Some(name), credentials.password(), asker.source, deadline)
+                .verify(Some(name), credentials.password(), origin.source, deadline)
                 .await
                 .map(|said| said.answer().into()),
             Self::Service(IdentityUse { service, timeout, .. }) => {
                 let deadline = Instant::now() + *timeout;
-                let integration = asker.integration.as_ref();
-                timeout_at(deadline, service.verify(Ask { credentials, source: asker.source, integration, deadline }))
+                let integration = origin.integration.as_ref();
+                timeout_at(deadline, service.verify(Ask { credentials, source: origin.source, integration, deadline }))
                     .await
                     .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it took too long")))
             }

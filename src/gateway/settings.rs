@@ -17,6 +17,15 @@ pub struct InstitutionSettings {
     pub probe_accounts: Vec<AccountId>,
 }
 
+impl InstitutionSettings {
+    /// The name of the identity service that knows an account.
+    #[must_use]
+    pub fn identity_of(&self, account: &AccountId) -> &str {
+        let fits = |choice: &&IdentityChoice| choice.identifiers.iter().any(|pattern| pattern.fits(account));
+        self.others.iter().find(fits).map_or(&self.identity, |choice| &choice.identity)
+    }
+}
+
 /// An identity service for the identifiers that fit one of its patterns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityChoice {

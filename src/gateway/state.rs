@@ -15,7 +15,9 @@ use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver};
 use crate::gateway::incidents::Incidents;
 use crate::gateway::nonces::Nonces;
 use crate::gateway::outcome::{CallError, Outcome};
+use crate::gateway::question::IdentityUse;
 use crate::gateway::replies::failure_without_route;
+use crate::gateway::second_look::{Looker, Refusal};
 use crate::gateway::settings::{CacheSettings, FlagSettings, ShieldSettings, SlowDownSettings};
 use crate::gateway::slow_down::SlowDown;
 use crate::gateway::table::{Endpoint, Fingerprint, Place, RouteTable};
@@ -81,6 +83,7 @@ pub struct Gateway {
     /// Integrations that an identity service accepted: they can be flagged like registered ones.
     accepted: RwLock<HashSet<AccountId>>,
     first_accepted: mpsc::Sender<IntegrationName>,
+    looker: Looker,
     asks: TaskTracker,
 }
 
@@ -105,9 +108,11 @@ impl Gateway {
         let shield = (shield, CallerRates::new(&settings.shield.rates));
         let verifier =
             Verifier::new(&settings.cache, keys.cache, shield, asks.clone(), Arc::clone(&clock), metrics.clone());
+        let verifier = Arc::new(verifier);
+        let looker = Looker::new(Arc::clone(&verifier), flags.clone());
         let gateway = Self {
             table: ArcSwap::from_pointee(table),
-            verifier: Arc::new(verifier),
+            verifier,
             registry,
             slow_down: SlowDown::new(&settings.slow_down),
             nonces: Nonces::new(settings.nonces),
@@ -119,6 +124,7 @@ impl Gateway {
             incidents: Incidents::new(keys.incidents),
             accepted: RwLock::new(accepted.into_iter().map(|name| name.account().clone()).collect()),
             first_accepted,
+            looker,
             asks,
         };
         let accepted = AcceptedReceiver(accepted_receiver);
@@ -245,6 +251,11 @@ impl Gateway {
         {
             tracing::warn!(integration.id = %name, "integration.not_noted");
         }
+    }
+
+    /// Looks again at an account that was refused just now, and flags what must be acted on; nobody waits for it.
+    pub(crate) fn look_again(&self, used: IdentityUse, refusal: Refusal) {
+        self.asks.spawn(self.looker.clone().look(used, refusal));
     }
 
     pub(crate) fn flag(&self, table: &RouteTable, account: &AccountId, reason: Reason, by: Option<&IntegrationName>) {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::{AccountId, Answer, Clock, Credentials, GuessTag, NoAnswer, SignIn, Verdict};
 use crate::gateway::attempts::{CallerRates, Shield};
-use crate::gateway::question::{Asked, Asker, Digest, IdentityUse, Question};
+use crate::gateway::question::{Asked, Digest, IdentityUse, Origin, Question};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::CacheSettings;
 use crate::gateway::table::Fingerprint;
@@ -102,7 +102,7 @@ impl Verifier {
         scope: &Scope<'_>,
         asked: impl FnOnce() -> Asked,
         credentials: Credentials,
-        asker: Asker,
+        origin: Origin,
         deadline: Instant,
     ) -> Verified {
         let digest = self.digest(scope, &credentials);
@@ -116,7 +116,7 @@ impl Verifier {
             tag: self.tag(scope, &credentials),
             must_change: scope.must_change,
             credentials,
-            asker,
+            origin,
             deadline,
         };
         if let Asked::Service(_) = &asked
@@ -148,7 +148,7 @@ impl Verifier {
         let now = Instant::now();
         let wait = self
             .rates
-            .take(question.asker.source, &question.asker.caller(), now.into_std())
+            .take(question.origin.source, &question.origin.caller(), now.into_std())
             .map_err(|wait| Verdict::Undecided(NoAnswer::Throttled(Some(wait))))?;
         if now + wait > question.deadline {
             return Err(Verdict::Undecided(NoAnswer::Throttled(Some(wait))));
@@ -243,7 +243,7 @@ impl Verifier {
             self.metrics.identity_asked(asked.name(), "held-back");
             return Err(error);
         }
-        let (caller, rule) = (question.asker.caller(), &used.attempts);
+        let (caller, rule) = (question.origin.caller(), &used.attempts);
         let refuses_must_change = question.refuses_must_change();
         let now = self.clock.now();
         let turn = match self.shield.reserve(person, caller, &question.tag, refuses_must_change, rule, now).await {
@@ -255,13 +255,13 @@ impl Verifier {
             }
         };
         let said = self.put(asked, question).await;
-        self.shield.settle(turn, question.tag, &said, rule, self.clock.now());
+        self.shield.settle(&turn, question.tag, &said, rule, self.clock.now());
         said.map(|said| said.answer)
     }
 
     /// Puts a question, counts it, and tells why there is no answer.
     async fn put(&self, asked: &Asked, question: &Question) -> Result<Answered, IdentityError> {
-        let said = asked.verify(&question.credentials, &question.asker, question.deadline).await;
+        let said = asked.verify(&question.credentials, &question.origin, question.deadline).await;
         self.metrics.identity_asked(asked.name(), outcome(&said));
         if let Err(error) = &said {
             tracing::warn!(

@@ -11,7 +11,7 @@ use crate::domain::{
     AccountId, Answer, AttemptRule, Clock, Credentials, Institution, NoAnswer, Password, SignIn, Timestamp, Verdict,
 };
 use crate::gateway::attempts::{CallerRates, Ledger, Shield};
-use crate::gateway::question::{Asked, Asker, IdentityUse};
+use crate::gateway::question::{Asked, IdentityUse, Origin};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::{CacheSettings, RateSettings};
 use crate::gateway::verify::{Scope, Verifier};
@@ -68,9 +68,9 @@ async fn ask(verifier: &Arc<Verifier>, takes: u64, timeout: u64, patience: u64) 
     let service = Arc::new(Slow(Duration::from_secs(takes)));
     let (timeout, attempts) = (Duration::from_secs(timeout), AttemptRule::default());
     let asked = || Asked::Service(IdentityUse { service, timeout, attempts });
-    let asker = Asker { source: SOURCE, integration: None };
+    let origin = Origin { source: SOURCE, integration: None };
     let deadline = Instant::now() + Duration::from_secs(patience);
-    verifier.verify(&scope, asked, credentials, asker, deadline).await.verdict
+    verifier.verify(&scope, asked, credentials, origin, deadline).await.verdict
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use crate::domain::AttemptRule;
-use crate::identity::{AlmaSettings, LdapSettings, OidcSettings};
+use crate::identity::AlmaSettings;
 
 /// One `[[identity]]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +51,6 @@ pub enum IdentityKind {
     Alma(AlmaSettings),
     /// Accounts in the gateway's own database.
     Embedded,
-    /// An LDAP directory or Active Directory.
-    Ldap(LdapSettings),
-    /// An OpenID Connect provider with the password grant.
-    Oidc(OidcSettings),
 }
 
 /// What protects an identity service from the gateway. Each node keeps its own.

@@ -10,7 +10,7 @@ use soapgate::app::{Server, SystemClock, open_database};
 use soapgate::config::{self, Settings};
 use soapgate::domain::{AccountId, Clock, Institution, IntegrationName, Password};
 use soapgate::identity::{HashingPool, HashingSettings};
-use soapgate::operator::{Accounts, Flags, Integrations, NewAccount, Secret, parse_expiry};
+use soapgate::operator::{Accounts, Attempts, Flags, Integrations, NewAccount, Secret, parse_expiry};
 use soapgate::store::{Database, NewAccountRecord, StoredHash};
 
 use crate::support::client::exchange;
@@ -98,6 +98,15 @@ impl TestGateway {
         Self { server, soap, management, settings, folder }
     }
 
+    /// Stops it in order and starts it again on the same database.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { server, settings, folder, .. } = self;
+        server.stop().await.expect("it stops");
+        let server = Server::start(settings.clone()).await.expect("a server");
+        let (soap, management) = (server.soap, server.management);
+        Self { server, soap, management, settings, folder }
+    }
+
     /// A second handle on the database, as a command beside the server has it.
     pub(crate) async fn beside(&self) -> Operator {
         let database = open_database(&self.settings).await.expect("a database");
@@ -142,6 +151,10 @@ impl Operator {
 
     pub(crate) fn integrations(&self) -> Integrations {
         Integrations::new(&self.database, Arc::clone(&self.pool), Arc::new(SystemClock))
+    }
+
+    pub(crate) fn attempts(&self) -> Attempts {
+        Attempts::new(&self.database, Arc::new(SystemClock))
     }
 
     pub(crate) fn flags(&self) -> Flags {

@@ -89,7 +89,7 @@ mod tests {
             let _ = rates.sources.take(IpAddr::from(n.to_be_bytes()), now);
         }
         assert_eq!(rates.sources.buckets.lock().expect("not poisoned").0.len(), APART);
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         assert_eq!(rates.sources.take(IpAddr::from([11, 0, 0, 1]), later), Ok(Duration::ZERO));
         assert_eq!(rates.sources.buckets.lock().expect("not poisoned").0.len(), 1);
     }

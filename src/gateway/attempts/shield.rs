@@ -6,7 +6,7 @@ use crate::domain::{
     AccountId, Answer, AttemptRule, Caller, Gate, GuessTag, NoAnswer, Recall, Rejection, Said, Slot, SlotKind,
     Timestamp, Verdict,
 };
-use crate::gateway::attempts::ledger::{Away, Ledger};
+use crate::gateway::attempts::ledger::Ledger;
 use crate::gateway::attempts::memory::{Counted, Memory};
 use crate::identity::{Answered, IdentityError, Sent};
 use crate::store::{Reservation, Settled, Settlement, SlotId};
@@ -88,15 +88,12 @@ impl Shield {
             at: now,
             unsaved: unsaved.clone(),
         };
-        let (gate, id) = match self.ledger.reserve(reservation).await {
-            Ok(reserved) => {
-                self.memory.see(&person, reserved.slots, reserved.last_success);
-                (reserved.gate, reserved.slot)
-            }
-            Err(Away) => {
-                self.memory.keep_unsaved(&person, unsaved);
-                (self.memory.reserve_alone(&person, kind, &caller, rule, now), None)
-            }
+        let (gate, id) = if let Ok(reserved) = self.ledger.reserve(reservation).await {
+            self.memory.see(&person, reserved.slots, reserved.last_success);
+            (reserved.gate, reserved.slot)
+        } else {
+            self.memory.keep_unsaved(&person, unsaved);
+            (self.memory.reserve_alone(&person, kind, &caller, rule, now), None)
         };
         self.tell(&person, &caller, gate);
         match (gate, gate.verdict()) {
@@ -111,7 +108,7 @@ impl Shield {
     /// Notes what became of a question, at `now`.
     pub(crate) fn settle(
         &self,
-        turn: Turn,
+        turn: &Turn,
         tag: GuessTag,
         said: &Result<Answered, IdentityError>,
         rule: &AttemptRule,
@@ -121,9 +118,9 @@ impl Shield {
             Ok(Answered { answer: Answer::Accepted, .. }) => (Counted::Accepted, Some(Said::Accepted)),
             Ok(Answered { answer: Answer::MustChange, .. }) => (Counted::Accepted, Some(Said::MustChange)),
             // Nobody was asked.
-            Ok(Answered { answer: Answer::Rejected(Rejection::Unacceptable), .. }) => (Counted::Unsent, None),
+            Ok(Answered { answer: Answer::Rejected(Rejection::Unacceptable), .. })
+            | Err(IdentityError { sent: Sent::No, .. }) => (Counted::Unsent, None),
             Ok(Answered { answer: Answer::Rejected(why), .. }) => (Counted::Refused, Some(Said::Refused(*why))),
-            Err(IdentityError { sent: Sent::No, .. }) => (Counted::Unsent, None),
             Err(IdentityError { sent: Sent::Maybe, .. }) => (Counted::Unknown, Some(Said::Unknown)),
         };
         let settled = match counted {

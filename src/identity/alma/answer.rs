@@ -56,9 +56,9 @@ fn strange(answer: &HttpAnswer, errors: &[AlmaError]) -> IdentityError {
 pub(crate) fn describe(answer: &HttpAnswer, errors: &[AlmaError]) -> String {
     let mut text = format!("HTTP {}", answer.status.as_u16());
     for error in errors {
-        text.push_str(&format!(", code {}", plain(&error.code)));
+        text.extend([", code ", &plain(&error.code)]);
         if !error.tracking_id.is_empty() {
-            text.push_str(&format!(" tracking id {}", plain(&error.tracking_id)));
+            text.extend([" tracking id ", &plain(&error.tracking_id)]);
         }
     }
     if errors.is_empty() && !answer.body.is_empty() {
@@ -188,9 +188,8 @@ mod tests {
             let (status, rest) = says.split_once(' ').unwrap_or((says, ""));
             let status: u16 = status.parse().expect("a status");
             let body = match rest {
-                "" => String::new(),
+                "" | "nothing" => String::new(),
                 "HTML" => "<html><body>Welcome</body></html>".to_owned(),
-                "nothing" => String::new(),
                 code => document(code.trim_matches('`')),
             };
             let said = said(status, &body);

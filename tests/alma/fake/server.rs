@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use soapgate::identity::{AlmaSettings, PasswordEncoding, ServiceSecret};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Fault, User};
+use crate::fake::{Fault, User};
 
 const KEY: &str = "l8xx-planted-key";
 
@@ -175,11 +175,11 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Fault::Slow(wait) => tokio::time::sleep(wait).await,
             Fault::Blackhole => {
                 note(state, &request);
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Fault::SlowBody => {
                 stream.write_all(b"HTTP/1.1 204 No Content\r\nContent-Ty").await?;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Fault::Reset => {
                 stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{\"error").await?;
@@ -239,7 +239,8 @@ fn identifier(request: &Request) -> String {
     let mut bytes = Vec::new();
     let mut at = 0;
     while at < segment.len() {
-        let hex = segment.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        let hex =
+            segment.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         match (segment[at], hex) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
@@ -268,7 +269,10 @@ fn answer(state: &mut State, request: &Request) -> String {
         });
         let body = body.to_string();
         let length = body.len();
-        format!("{}Content-Type: application/json;charset=UTF-8\r\nContent-Length: {length}\r\n\r\n{body}", head(status))
+        format!(
+            "{}Content-Type: application/json;charset=UTF-8\r\nContent-Length: {length}\r\n\r\n{body}",
+            head(status)
+        )
     };
     let key = format!("apikey {KEY}");
     if request.headers.get("authorization").map(Vec::as_slice) != Some(key.as_bytes()) {

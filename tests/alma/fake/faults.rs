@@ -22,14 +22,16 @@ pub(crate) enum Fault {
 
 fn raw(status: &str, content_type: &str, body: &str) -> Fault {
     let length = body.len();
-    Fault::Raw(format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
-    ))
+    Fault::Raw(format!("HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"))
 }
 
 impl Fault {
     pub(crate) fn truncated_json() -> Self {
-        raw("400 Bad Request", "application/json", "{\"errorsExist\":true,\"errorList\":{\"error\":[{\"errorCode\":\"4018")
+        raw(
+            "400 Bad Request",
+            "application/json",
+            "{\"errorsExist\":true,\"errorList\":{\"error\":[{\"errorCode\":\"4018",
+        )
     }
 
     pub(crate) fn html() -> Self {
@@ -58,10 +60,18 @@ impl Fault {
     }
 
     pub(crate) fn failing() -> Self {
-        raw("500 Internal Server Error", "application/json", "{\"errorsExist\":true,\"errorList\":{\"error\":[{\"errorCode\":\"GENERAL_ERROR\"}]}}")
+        raw(
+            "500 Internal Server Error",
+            "application/json",
+            "{\"errorsExist\":true,\"errorList\":{\"error\":[{\"errorCode\":\"GENERAL_ERROR\"}]}}",
+        )
     }
 
     pub(crate) fn routing() -> Self {
-        raw("503 Service Unavailable", "application/xml", "<web_service_result><errorList><error><errorCode>ROUTING_ERROR</errorCode><errorMessage>here & there</errorMessage></error></errorList></web_service_result>")
+        raw(
+            "503 Service Unavailable",
+            "application/xml",
+            "<web_service_result><errorList><error><errorCode>ROUTING_ERROR</errorCode><errorMessage>here & there</errorMessage></error></errorList></web_service_result>",
+        )
     }
 }

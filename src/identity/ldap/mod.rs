@@ -1,5 +1,0 @@
-//! The `ldap` adapter.
-
-mod settings;
-
-pub use settings::{LdapBind, LdapFind, LdapFlavour, LdapSettings};

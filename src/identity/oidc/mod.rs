@@ -1,5 +1,0 @@
-//! The `oidc` adapter.
-
-mod settings;
-
-pub use settings::{OidcAdmin, OidcClient, OidcFlavour, OidcSettings};

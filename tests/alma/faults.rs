@@ -1,0 +1,95 @@
+//! Everything that can go wrong on the way: the right kind of no answer, in time, without a secret, and never a no.
+
+use std::time::Duration;
+
+use soapgate::domain::{Answer, NoAnswer};
+use soapgate::identity::{AlmaSettings, IdentityError, Sent};
+use tokio::time::Instant;
+
+use crate::answers::{TIME, ask, ask_within, service};
+use crate::fake::{Certificate, FakeAlma, Fault, User, certificate};
+
+const PLANTED: &str = "planted-password";
+
+fn check(error: &IdentityError, no_answer: NoAnswer, sent: Sent, what: &str) {
+    assert_eq!((error.no_answer, error.sent), (no_answer, sent), "{what}: {error}");
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains("planted") && !text.contains("reader"), "{what}: {text}");
+}
+
+#[tokio::test]
+async fn each_fault_is_the_right_kind_of_no_answer() {
+    let elsewhere = FakeAlma::start().await;
+    let throttled = NoAnswer::Throttled;
+    let cases = [
+        ("truncated JSON", Fault::truncated_json(), NoAnswer::Protocol),
+        ("HTML for JSON", Fault::html(), NoAnswer::Protocol),
+        ("a wrong content type", Fault::wrong_content_type(), NoAnswer::Protocol),
+        ("a lying 200", Fault::lying_ok(), NoAnswer::Protocol),
+        ("a redirect", Fault::redirect(&elsewhere.base_url()), NoAnswer::Protocol),
+        ("a huge body", Fault::huge_body(), NoAnswer::Protocol),
+        ("429", Fault::too_many(None), throttled(None)),
+        ("429 with Retry-After", Fault::too_many(Some(7)), throttled(Some(Duration::from_secs(7)))),
+        ("500", Fault::failing(), NoAnswer::Unreachable),
+        ("503 with malformed XML", Fault::routing(), NoAnswer::Unreachable),
+        ("a reset in the middle", Fault::Reset, NoAnswer::Unreachable),
+    ];
+    for (what, fault, no_answer) in cases {
+        let alma = FakeAlma::start().await;
+        alma.add(User::new(&["reader"], Some(PLANTED)));
+        alma.fault(fault);
+        let error = ask(&service(&alma.settings()), "reader", PLANTED).await.expect_err(what);
+        check(&error, no_answer, Sent::Maybe, what);
+        assert_eq!(alma.requests(), 1, "{what}: a password is sent once");
+    }
+    assert_eq!(elsewhere.requests(), 0, "no redirect is followed");
+}
+
+#[tokio::test]
+async fn silence_ends_with_the_deadline() {
+    let time = Duration::from_millis(300);
+    for fault in [Fault::Blackhole, Fault::SlowBody, Fault::Slow(TIME)] {
+        let alma = FakeAlma::start().await;
+        alma.add(User::new(&["reader"], Some(PLANTED)));
+        alma.fault(fault.clone());
+        let asked = Instant::now();
+        let error = ask_within(&service(&alma.settings()), "reader", PLANTED, time).await.expect_err("no answer");
+        check(&error, NoAnswer::TimedOut, Sent::Maybe, &format!("{fault:?}"));
+        assert!(asked.elapsed() < TIME, "{fault:?}: long after its deadline");
+        assert_eq!(alma.requests(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_was_sent_where_no_connection_came_about() {
+    let gone = {
+        let alma = FakeAlma::start().await;
+        alma.settings()
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let error = ask(&service(&gone), "reader", PLANTED).await.expect_err("refused");
+    check(&error, NoAnswer::Unreachable, Sent::No, "refused");
+    for kind in [Certificate::Expired, Certificate::OfAnotherHost] {
+        let (alma, settings, _folder) = behind_tls(kind).await;
+        let error = ask(&service(&settings), "reader", PLANTED).await.expect_err("not trusted");
+        check(&error, NoAnswer::Unreachable, Sent::No, &format!("{kind:?}"));
+        assert_eq!(alma.requests(), 0, "{kind:?}");
+    }
+    let (_alma, settings, _folder) = behind_tls(Certificate::Good).await;
+    let stranger = AlmaSettings { ca_file: None, ..settings.clone() };
+    let error = ask(&service(&stranger), "reader", PLANTED).await.expect_err("not trusted");
+    check(&error, NoAnswer::Unreachable, Sent::No, "signed by a stranger");
+    assert_eq!(ask(&service(&settings), "reader", PLANTED).await, Ok(Answer::Accepted), "the good one is trusted");
+}
+
+async fn behind_tls(kind: Certificate) -> (FakeAlma, AlmaSettings, tempfile::TempDir) {
+    let (acceptor, authority) = certificate(kind);
+    let alma = FakeAlma::start_tls(acceptor).await;
+    alma.add(User::new(&["reader"], Some(PLANTED)));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, authority).expect("written");
+    let base_url = format!("https://localhost:{}", alma.port());
+    let settings = AlmaSettings { base_url, ca_file: Some(file), ..alma.settings() };
+    (alma, settings, folder)
+}

@@ -1,0 +1,96 @@
+//! A service that is away under load: every call is answered in time, none is told "no", and it is found again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::fake::{FakeAlma, Fault, User};
+use crate::support::client::exchange;
+use crate::support::gateway::TestGateway;
+use crate::support::messages::{Post, authenticate_envelope};
+use crate::{Told, config, request, sign_in, told, until};
+
+const OTHERS: &str = r#"
+[[identity]]
+name = "accounts"
+kind = "embedded"
+[[institution]]
+code = "02OTHER"
+identity = "accounts"
+[[route]]
+contract = "authenticate"
+institution = "02OTHER"
+integration = "none"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
+    let alma = FakeAlma::start().await;
+    for user in 0..40 {
+        alma.add(User::new(&[&format!("user{user}")], Some("right")));
+    }
+    let gateway =
+        TestGateway::start_tuned(&format!("{}{OTHERS}", config(&alma, "breaker_probe = \"1s\"")), |settings| {
+            settings.cache.ttl = Duration::ZERO;
+        })
+        .await;
+    assert_eq!(sign_in(&gateway, "demo", "user0", "right").await, Told::Yes);
+    let ended = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..8)
+        .map(|caller| {
+            let (address, ended) = (gateway.soap, Arc::clone(&ended));
+            tokio::spawn(async move {
+                let (mut yes, mut outages, mut slowest) = (0, 0, Duration::ZERO);
+                for call in 0.. {
+                    if ended.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let user = format!("user{}", (caller * 5 + call) % 40);
+                    let asked = Instant::now();
+                    match told(&exchange(address, &request("demo", &user, "right")).await) {
+                        Told::Yes => yes += 1,
+                        Told::Outage => outages += 1,
+                        Told::No => panic!("an outage was told as a no"),
+                    }
+                    slowest = slowest.max(asked.elapsed());
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                (yes, outages, slowest)
+            })
+        })
+        .collect();
+    for fault in [Fault::failing(), Fault::Reset, Fault::too_many(None), Fault::html()] {
+        alma.fault(fault);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let other = Post::new("/soap/authenticate", authenticate_envelope("nobody", "x")).bytes();
+        let reply = exchange(gateway.soap, &other).await;
+        assert!(reply.status() == 200 && reply.text().contains(">false<"), "another institution: {}", reply.text());
+    }
+    assert!(gateway.metric("soapgate_identity_calls_total", "held-back").await > 0, "it is left alone");
+    let health = exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    assert!(health.status() == 200 && health.text().contains("\"degraded\""), "{}", health.text());
+    alma.fault(Fault::None);
+    until("it is found again", async || sign_in(&gateway, "demo", "user1", "right").await == Told::Yes).await;
+    ended.store(true, Ordering::Relaxed);
+    for caller in callers {
+        let (yes, outages, slowest) = caller.await.expect("nobody was told no");
+        assert!(yes + outages > 0);
+        assert!(slowest < Duration::from_secs(8), "a call outlived its deadline: {slowest:?}");
+    }
+    let ready = exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    assert_eq!(ready.status(), 200, "an outage never turns readiness");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_lets_a_random_account_in_takes_its_route_out_of_service() {
+    let alma = FakeAlma::start().await;
+    alma.fault(Fault::Raw("HTTP/1.1 204 No Content\r\n\r\n".to_owned()));
+    let gateway = TestGateway::start(&config(&alma, "")).await;
+    let readyz = async || exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    until("the canary is noticed", async || readyz().await.text().contains("a canary was let in")).await;
+    assert_eq!(sign_in(&gateway, "demo", "anybody", "anything").await, Told::Outage);
+    let health = exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    assert!(health.status() == 503 && health.text().contains("\"failed\""), "{}", health.text());
+}

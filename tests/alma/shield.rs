@@ -1,0 +1,151 @@
+//! What the lock-out shield lets through to a service that locks, whatever the old integrations do.
+
+use std::time::Duration;
+
+use crate::answers::account;
+use crate::fake::{FakeAlma, User};
+use crate::support::client::{Connection, exchange};
+use crate::support::gateway::TestGateway;
+use crate::{Told, config, register, request, sign_in, told, until};
+
+async fn alma_with_reader() -> FakeAlma {
+    let alma = FakeAlma::start().await;
+    alma.add(User::new(&["reader", "2001"], Some("right")));
+    alma
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_integration_costs_one_attempt_and_locks_nobody_out() {
+    let alma = alma_with_reader().await;
+    let gateway = TestGateway::start(&config(&alma, "")).await;
+    register(&gateway, &["other"]).await;
+    for _ in 0..2_000 {
+        assert_eq!(sign_in(&gateway, "demo", "reader", "stale").await, Told::No);
+    }
+    assert_eq!(alma.sign_ins("reader"), 1, "one attempt until the recheck");
+    assert_eq!(sign_in(&gateway, "other", "reader", "right").await, Told::Yes, "the owner signs in elsewhere");
+    assert!(gateway.metric("soapgate_attempts_saved_total", "").await >= 1_999);
+    assert_eq!(gateway.metric("soapgate_attempts_spent_total", "").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_sequence_of_guesses_locks_the_account_at_the_service() {
+    let alma = alma_with_reader().await;
+    let gateway = TestGateway::start(&config(&alma, "")).await;
+    let integrations = ["one", "two", "three", "four", "five"];
+    register(&gateway, &integrations).await;
+    assert_eq!(sign_in(&gateway, "demo", "reader", "right").await, Told::Yes);
+    for guess in 0..20 {
+        for integration in integrations {
+            let told = sign_in(&gateway, integration, "Reader", &format!("guess {integration} {guess}")).await;
+            assert_eq!(told, Told::No, "a spent budget is an ordinary refusal");
+        }
+    }
+    assert_eq!(alma.failures("reader"), 10, "per_account");
+    assert!(!alma.is_locked("reader"));
+    // Whoever knows the password that was last accepted is let in all the same, and asked: this route remembers a yes
+    // for a minute, so another integration's question is a new one only when its cache is.
+    assert_eq!(sign_in(&gateway, "five", "reader", "right").await, Told::Yes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_integration_spends_its_own_share_only() {
+    let alma = alma_with_reader().await;
+    let gateway = TestGateway::start(&config(&alma, "")).await;
+    register(&gateway, &["other"]).await;
+    for guess in 0..30 {
+        assert_eq!(sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await, Told::No);
+    }
+    assert_eq!(alma.failures("reader"), 4, "per_integration");
+    assert_eq!(sign_in(&gateway, "demo", "reader", "right").await, Told::No, "a right one that was never seen waits");
+    assert_eq!(sign_in(&gateway, "other", "reader", "right").await, Told::Yes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_password_last_accepted_is_asked_whatever_others_guess() {
+    let alma = alma_with_reader().await;
+    let gateway = TestGateway::start_tuned(&config(&alma, ""), |settings| settings.cache.ttl = Duration::ZERO).await;
+    assert_eq!(sign_in(&gateway, "demo", "reader", "right").await, Told::Yes);
+    for guess in 0..30 {
+        assert_eq!(sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await, Told::No);
+        assert_eq!(sign_in(&gateway, "demo", "reader", "right").await, Told::Yes, "guess {guess}");
+    }
+    assert_eq!(alma.sign_ins("reader"), 31 + 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_identifiers_are_counted_like_known_ones() {
+    let alma = alma_with_reader().await;
+    let gateway = TestGateway::start(&config(&alma, "second_look = false")).await;
+    for guess in 0..10 {
+        assert_eq!(sign_in(&gateway, "demo", "Nobody", &format!("guess {guess}")).await, Told::No);
+    }
+    let asked = alma.presented().iter().filter(|identifier| *identifier == "nobody").count();
+    assert_eq!(asked, 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counts_survive_a_restart() {
+    let alma = alma_with_reader().await;
+    let mut gateway = TestGateway::start(&config(&alma, "")).await;
+    for guess in 0..10 {
+        sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await;
+    }
+    assert_eq!(alma.failures("reader"), 4);
+    gateway = gateway.restart().await;
+    for guess in 10..20 {
+        assert_eq!(sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await, Told::No);
+    }
+    assert_eq!(alma.failures("reader"), 4, "the window's slots were not forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_password_that_becomes_right_is_let_in_at_its_recheck_or_after_an_unlock() {
+    let alma = alma_with_reader().await;
+    let gateway = TestGateway::start(&config(&alma, "[identity.attempts]\nrecheck = \"1s\"")).await;
+    assert_eq!(sign_in(&gateway, "demo", "reader", "stale").await, Told::No);
+    alma.set_password("reader", "stale");
+    until("the recheck lets it in", async || sign_in(&gateway, "demo", "reader", "stale").await == Told::Yes).await;
+
+    let gateway = TestGateway::start(&config(&alma, "")).await;
+    assert_eq!(sign_in(&gateway, "demo", "reader", "the next").await, Told::No);
+    alma.set_password("reader", "the next");
+    assert_eq!(sign_in(&gateway, "demo", "reader", "the next").await, Told::No, "its recheck is ten minutes away");
+    let operator = gateway.beside().await;
+    operator.attempts().clear(&account("reader")).await.expect("cleared");
+    until("the unlock lets it in", async || sign_in(&gateway, "demo", "reader", "the next").await == Told::Yes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_first_calls_at_once_are_one_question_whoever_hangs_up() {
+    let alma = alma_with_reader().await;
+    let gateway = TestGateway::start(&config(&alma, "")).await;
+    alma.fault(crate::fake::Fault::Slow(Duration::from_millis(300)));
+    let mut first = Connection::open(gateway.soap).await;
+    first.send(&request("demo", "reader", "right")).await;
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let address = gateway.soap;
+            tokio::spawn(async move { told(&exchange(address, &request("demo", "reader", "right")).await) })
+        })
+        .collect();
+    drop(first);
+    for call in calls {
+        assert_eq!(call.await.expect("no panic"), Told::Yes);
+    }
+    assert_eq!(alma.sign_ins("reader"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_identifiers_of_one_person_share_a_budget_once_they_are_known() {
+    let alma = alma_with_reader().await;
+    let gateway = TestGateway::start(&config(&alma, "")).await;
+    assert_eq!(sign_in(&gateway, "demo", "2001", "guess").await, Told::No);
+    until("the record was read", async || alma.requests() >= 3).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for guess in 0..10 {
+        sign_in(&gateway, "demo", "2001", &format!("barcode {guess}")).await;
+        sign_in(&gateway, "demo", "reader", &format!("primary {guess}")).await;
+    }
+    assert_eq!(alma.failures("reader"), 4, "one person, one integration");
+}
