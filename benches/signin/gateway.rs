@@ -22,7 +22,7 @@ pub(crate) enum Line {
 
 /// An account to be there when the benchmark begins.
 pub(crate) struct Prepared {
-    pub(crate) user: &'static str,
+    pub(crate) user: String,
     pub(crate) password: Option<&'static str>,
     pub(crate) state: State,
 }
@@ -61,7 +61,7 @@ pub(crate) fn prepare(folder: &Path, line: Line, accounts: &[Prepared], runtime:
         Integrations::new(&database, Arc::clone(&pool), clock.clone()).add(&name, secret).await?;
         let table = Accounts::new(&database, pool, clock);
         for prepared in accounts {
-            let account = AccountId::parse(&Institution::parse("01DEMO_INST")?, prepared.user)?;
+            let account = AccountId::parse(&Institution::parse("01DEMO_INST")?, &prepared.user)?;
             let expires_at = if prepared.state == State::Expired { Some(parse_expiry("2020-01-31")?) } else { None };
             table
                 .add(NewAccount {

@@ -18,6 +18,7 @@ pub(crate) const PASSWORD_ESCAPED: &str = "a&amp;b&lt;c reads a lot";
 const CONNECTIONS: usize = 4;
 /// What stands in an acceptance and in nothing else.
 const ACCEPTED: &[u8] = b"&lt;result&gt;true&lt;/result&gt;";
+const REFUSED: &[u8] = b"&lt;result&gt;false&lt;/result&gt;";
 
 /// The body as PHP's `SoapClient` writes it; the texts are escaped already.
 pub(crate) fn body(user: &str, password: &str) -> String {
@@ -46,11 +47,19 @@ pub(crate) fn request(address: SocketAddr, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Makes `calls` calls and sees that each is accepted.
-pub(crate) async fn run(address: SocketAddr, calls: usize) -> anyhow::Result<()> {
+/// What the load presents, and so what it must be told.
+#[derive(Clone, Copy)]
+pub(crate) enum Guess {
+    Right,
+    /// The same wrong password every time, as a stuck integration does.
+    Wrong,
+}
+
+/// Makes `calls` calls and sees that each is told what it must be.
+pub(crate) async fn run(address: SocketAddr, guess: Guess, calls: usize) -> anyhow::Result<()> {
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
-        connections.spawn(converse(address, calls / CONNECTIONS));
+        connections.spawn(converse(address, guess, calls / CONNECTIONS));
     }
     while let Some(ended) = connections.join_next().await {
         ended??;
@@ -58,16 +67,20 @@ pub(crate) async fn run(address: SocketAddr, calls: usize) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn converse(address: SocketAddr, calls: usize) -> anyhow::Result<()> {
+async fn converse(address: SocketAddr, guess: Guess, calls: usize) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let request = request(address, &body(USER, PASSWORD_ESCAPED));
+    let (password, told) = match guess {
+        Guess::Right => (PASSWORD_ESCAPED, ACCEPTED),
+        Guess::Wrong => ("a stale one of length", REFUSED),
+    };
+    let request = request(address, &body(USER, password));
     let mut buffer = vec![0; 4_096];
     for _ in 0..calls {
         let length = exchange(&mut stream, &request, &mut buffer).await?;
         ensure!(
-            buffer[..length].windows(ACCEPTED.len()).any(|part| part == ACCEPTED),
-            "refused: {}",
+            buffer[..length].windows(told.len()).any(|part| part == told),
+            "told otherwise: {}",
             String::from_utf8_lossy(&buffer[..length])
         );
     }

@@ -1,4 +1,5 @@
-//! Refusals beside each other: whoever measures them must not learn why.
+//! Refusals beside each other: whoever measures them must not learn why. Each is an account's first, since the same
+//! refusal is remembered afterwards, whatever its reason.
 
 use std::path::Path;
 use std::time::Instant;
@@ -30,15 +31,19 @@ const CASES: [(&str, &str, &str); 7] = [
 
 /// Measures every reason in turn, `rounds` times, and prints the medians; whether they lie together.
 pub(crate) fn compare(rounds: usize, folder: &Path, runtime: &Runtime) -> anyhow::Result<bool> {
-    let account = |user, password, state| Prepared { user, password, state };
-    let accounts = [
-        account("good", Some(RIGHT), State::Good),
-        account("locked", Some(RIGHT), State::Locked),
-        account("disabled", Some(RIGHT), State::Disabled),
-        account("expired", Some(RIGHT), State::Expired),
-        account("none", None, State::Good),
-        account("change", Some(RIGHT), State::MustChange),
-    ];
+    let account = |user: &str, round, password, state| Prepared { user: format!("{user}{round}"), password, state };
+    let accounts: Vec<Prepared> = (0..=rounds)
+        .flat_map(|round| {
+            [
+                account("good", round, Some(RIGHT), State::Good),
+                account("locked", round, Some(RIGHT), State::Locked),
+                account("disabled", round, Some(RIGHT), State::Disabled),
+                account("expired", round, Some(RIGHT), State::Expired),
+                account("none", round, None, State::Good),
+                account("change", round, Some(RIGHT), State::MustChange),
+            ]
+        })
+        .collect();
     let server = Server::start(&["--serve-gateway", &gateway::prepare(folder, Line::Off, &accounts, runtime)?])?;
     let mut millis = vec![Vec::new(); CASES.len()];
     let bodies = runtime.block_on(measure(&server, rounds, &mut millis))?;
@@ -63,7 +68,7 @@ async fn measure(server: &Server, rounds: usize, millis: &mut [Vec<f64>]) -> any
     let mut bodies = vec![Vec::new(); CASES.len()];
     for round in 0..=rounds {
         for (at, (reason, user, password)) in CASES.iter().enumerate() {
-            let request = load::request(server.address(), &load::body(user, password));
+            let request = load::request(server.address(), &load::body(&format!("{user}{round}"), password));
             let started = Instant::now();
             let length = load::exchange(&mut stream, &request, &mut buffer).await?;
             let elapsed = started.elapsed().as_secs_f64() * 1e3;

@@ -12,6 +12,12 @@ pub type AttemptFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SlotId(pub(crate) Box<str>);
 
+impl From<&str> for SlotId {
+    fn from(id: &str) -> Self {
+        Self(Box::from(id))
+    }
+}
+
 /// A slot asked for: one for each question to an identity service.
 #[derive(Clone, Debug)]
 pub struct Reservation {

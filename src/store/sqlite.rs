@@ -25,8 +25,9 @@ const CONNECTIONS: u32 = 4;
 
 /// Said on every new connection. Whoever finds another process writing waits five seconds for it. The write-ahead log
 /// lets readers go on meanwhile. FULL costs one flush to disk for each write and makes what was acknowledged survive a
-/// power cut as well; NORMAL would survive only the end of the process, SIGKILL included. Writes are rare and none of
-/// them is on the path of a call's reply, so nobody waits for that flush but the operator who wants to be sure.
+/// power cut as well; NORMAL would survive only the end of the process, SIGKILL included. A question to an identity
+/// service waits for one such write, together with all others of that moment and never for long; nothing else on the
+/// path of a call's reply does.
 const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON;";
 

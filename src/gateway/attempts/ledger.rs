@@ -203,3 +203,88 @@ async fn write(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AttemptRule, Caller, Institution, SlotKind, Timestamp};
+    use crate::store::{AttemptFuture, SlotId};
+
+    /// A store that fails as long as it is told to, and remembers what it was told.
+    #[derive(Default)]
+    struct Shaky {
+        fails: AtomicBool,
+        settled: Mutex<Vec<Settled>>,
+    }
+
+    impl AttemptStore for Shaky {
+        fn reserve<'a>(&'a self, asked: &'a [Reservation]) -> AttemptFuture<'a, Vec<Reserved>> {
+            Box::pin(async move {
+                if self.fails.load(Ordering::SeqCst) {
+                    return Err(StoreError::away());
+                }
+                let gate = Gate::Open(SlotKind::First);
+                let slot = || Some(SlotId::from("1"));
+                Ok(asked
+                    .iter()
+                    .map(|_| Reserved { gate, slot: slot(), slots: Vec::new(), last_success: None })
+                    .collect())
+            })
+        }
+
+        fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()> {
+            Box::pin(async move {
+                if self.fails.load(Ordering::SeqCst) {
+                    return Err(StoreError::away());
+                }
+                let mut all = self.settled.lock().expect("not poisoned");
+                all.extend(settled.iter().map(|settlement| settlement.settled));
+                Ok(())
+            })
+        }
+
+        fn clear<'a>(&'a self, _: &'a AccountId, _: Timestamp) -> AttemptFuture<'a, ()> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn join<'a>(&'a self, _: &'a AccountId, _: &'a AccountId) -> AttemptFuture<'a, ()> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    fn reservation() -> Reservation {
+        let institution = Institution::parse("01X").expect("a code");
+        Reservation {
+            account: AccountId::parse(&institution, "reader").expect("an identifier"),
+            caller: Caller::new(None),
+            kind: SlotKind::First,
+            rule: AttemptRule::default(),
+            at: Timestamp::from_millis(1),
+            unsaved: Vec::new(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_away_is_tried_once_a_second_and_told_everything_when_it_is_back() {
+        let store = Arc::new(Shaky::default());
+        let (ledger, receiver) = Ledger::new(Metrics::new());
+        let (stop, port) = (CancellationToken::new(), Arc::<Shaky>::clone(&store));
+        let keeping = tokio::spawn(keep_ledger(receiver, port, stop.clone()));
+        assert!(ledger.reserve(reservation()).await.is_ok());
+        store.fails.store(true, Ordering::SeqCst);
+        assert!(ledger.reserve(reservation()).await.is_err());
+        let settled = Settlement { slot: SlotId::from("1"), settled: Settled::Refused, at: Timestamp::from_millis(2) };
+        ledger.settle(settled);
+        let asked = Instant::now();
+        for _ in 0..100 {
+            assert!(ledger.reserve(reservation()).await.is_err());
+        }
+        assert!(asked.elapsed() < TRY_AGAIN, "nobody waits for a store that is known to be away");
+        store.fails.store(false, Ordering::SeqCst);
+        tokio::time::sleep(TRY_AGAIN * 2).await;
+        assert!(ledger.reserve(reservation()).await.is_ok());
+        assert_eq!(*store.settled.lock().expect("not poisoned"), [Settled::Refused]);
+        stop.cancel();
+        keeping.await.expect("it ends in order");
+    }
+}

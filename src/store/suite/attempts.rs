@@ -1,0 +1,123 @@
+//! Attempts, on every kind of database: never more slots than the rule allows, whoever reserves.
+
+use crate::domain::{AccountId, AttemptRule, Caller, Gate, Slot, SlotKind};
+use crate::store::suite::harness::{Fresh, account, at, on_every_database};
+use crate::store::{AttemptStore, AttemptTable, Database, Reservation, Reserved, Settled, Settlement};
+
+fn ask(account: &AccountId, caller: &str, millis: i64) -> Reservation {
+    Reservation {
+        account: account.clone(),
+        caller: Caller::stored(caller),
+        kind: SlotKind::First,
+        rule: AttemptRule::default(),
+        at: at(millis),
+        unsaved: Vec::new(),
+    }
+}
+
+async fn reserve(table: &AttemptTable, asked: &Reservation) -> Reserved {
+    table.reserve(std::slice::from_ref(asked)).await.expect("the store answers").remove(0)
+}
+
+fn open(reserved: &Reserved) -> bool {
+    matches!(reserved.gate, Gate::Open(_))
+}
+
+async fn two_nodes_that_race_for_one_account_get_what_one_would(fresh: Fresh) {
+    let other = Database::open(&fresh.url).await.expect("a second node");
+    let mut nodes = Vec::new();
+    for (node, database) in [(0, fresh.database.clone()), (1, other.clone())] {
+        nodes.push(tokio::spawn(async move {
+            let (table, mut taken) = (database.attempts(), 0);
+            for n in 0..40 {
+                let asked = ask(&account("reader"), &format!("01X/{node}-{n}"), 1_000);
+                taken += usize::from(open(&reserve(&table, &asked).await));
+            }
+            taken
+        }));
+    }
+    let mut taken = 0;
+    for node in nodes {
+        taken += node.await.expect("no panic");
+    }
+    assert_eq!(taken, 10);
+    other.close().await;
+}
+
+async fn a_batch_is_judged_in_order_and_one_slot_sees_the_other(fresh: Fresh) {
+    let table = fresh.database.attempts();
+    let (reader, other) = (account("reader"), account("other"));
+    let asked: Vec<Reservation> = (0..6).flat_map(|n| [ask(&reader, "01X/a", n), ask(&other, "01X/a", n)]).collect();
+    let reserved = table.reserve(&asked).await.expect("the store answers");
+    let opened: Vec<bool> = reserved.iter().map(open).collect();
+    assert_eq!(opened, [true, true, true, true, true, true, true, true, false, false, false, false]);
+    assert_eq!(reserved[11].slots.len(), 4);
+    assert!(reserved.iter().all(|one| one.slot.is_some() == open(one)));
+}
+
+async fn what_became_of_a_slot_is_counted(fresh: Fresh) {
+    let (table, reader) = (fresh.database.attempts(), account("reader"));
+    let mut settled = Vec::new();
+    for (n, what) in [Settled::Accepted, Settled::Refused, Settled::Unsent].into_iter().enumerate() {
+        let slot = reserve(&table, &ask(&reader, &n.to_string(), 5)).await.slot.expect("open");
+        settled.push(Settlement { slot, settled: what, at: at(7) });
+    }
+    for _ in 0..2 {
+        table.settle(&settled).await.expect("the store answers");
+    }
+    let seen = reserve(&table, &ask(&reader, "9", 8)).await;
+    let refused: Vec<bool> = seen.slots.iter().map(|slot| slot.refused).collect();
+    assert_eq!((refused, seen.last_success), (vec![true, false], Some(at(7))));
+}
+
+async fn identifiers_of_one_person_are_counted_together(fresh: Fresh) {
+    let table = fresh.database.attempts();
+    let (primary, barcode, mail) = (account("reader"), account("2001"), account("r@example.org"));
+    for (n, identifier) in [&primary, &barcode, &mail].into_iter().enumerate() {
+        assert!(open(&reserve(&table, &ask(identifier, &n.to_string(), 1)).await));
+    }
+    table.join(&mail, &barcode).await.expect("joined");
+    table.join(&barcode, &primary).await.expect("joined");
+    for (alias, person) in [(&primary, &barcode), (&primary, &primary), (&mail, &primary)] {
+        table.join(alias, person).await.expect("nothing to do");
+    }
+    for identifier in [&mail, &barcode, &primary] {
+        let seen = reserve(&table, &ask(identifier, identifier.identifier(), 2)).await;
+        assert!(seen.slots.len() >= 4, "{identifier:?}: {:?}", seen.slots);
+    }
+}
+
+async fn an_unlock_forgets_and_what_was_counted_alone_is_written_first(fresh: Fresh) {
+    let (table, reader) = (fresh.database.attempts(), account("reader"));
+    let alone = Slot { at: at(1), caller: Caller::stored("01X/a"), kind: SlotKind::First, refused: true };
+    let asked = Reservation { unsaved: vec![alone; 4], ..ask(&reader, "01X/a", 2) };
+    assert!(!open(&reserve(&table, &asked).await));
+    table.clear(&reader, at(3)).await.expect("cleared");
+    assert_eq!(reserve(&table, &ask(&reader, "01X/a", 4)).await.slots.len(), 1);
+    table.clear_and_announce(&reader, at(5)).await.expect("cleared");
+    assert_eq!(reserve(&table, &ask(&reader, "01X/a", 6)).await.slots.len(), 1);
+}
+
+async fn old_slots_and_idle_accounts_go(fresh: Fresh) {
+    const DAY: i64 = 24 * 3_600_000;
+    let (table, reader) = (fresh.database.attempts(), account("reader"));
+    for n in 0..4 {
+        assert!(open(&reserve(&table, &ask(&reader, "01X/a", n)).await));
+    }
+    assert!(open(&reserve(&table, &ask(&account("other"), "01X/a", 0)).await));
+    assert_eq!(reserve(&table, &ask(&reader, "01X/a", DAY + 2)).await.slots.len(), 2);
+    for what in ["attempt_account", "attempt_slot"] {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {what}")));
+        let rows = rows.fetch_all(fresh.database.pool()).await.expect("rows").len();
+        assert_eq!(rows, if what == "attempt_account" { 1 } else { 2 }, "{what}: the idle account is gone");
+    }
+}
+
+on_every_database! {
+    two_nodes_that_race_for_one_account_get_what_one_would,
+    a_batch_is_judged_in_order_and_one_slot_sees_the_other,
+    what_became_of_a_slot_is_counted,
+    identifiers_of_one_person_are_counted_together,
+    an_unlock_forgets_and_what_was_counted_alone_is_written_first,
+    old_slots_and_idle_accounts_go,
+}
