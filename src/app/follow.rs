@@ -9,7 +9,7 @@ use crate::domain::Clock;
 use crate::gateway::{AcceptedReceiver, Gateway};
 use crate::identity::IntegrationRegistry;
 use crate::store::{ChangeFeed, FlagTable, IntegrationTable};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Component, Metrics, Status};
 
 /// How often changes are looked for: what an operator changes takes effect within two seconds.
 const POLL: Duration = Duration::from_secs(1);
@@ -21,6 +21,7 @@ pub(crate) async fn follow_changes(
     mut feed: ChangeFeed,
     registry: Arc<IntegrationRegistry>,
     gateway: Arc<Gateway>,
+    (health, clock): (Component, Arc<dyn Clock>),
     stop: CancellationToken,
 ) {
     let mut away = false;
@@ -40,6 +41,12 @@ pub(crate) async fn follow_changes(
             Ok(()) | Err(_) => {}
         }
         away = followed.is_err();
+        // Calls are answered all the same.
+        let now = clock.now();
+        match followed {
+            Ok(()) => health.works(now),
+            Err(error) => health.fails(Status::Degraded, &error.report(), now),
+        };
     }
 }
 

@@ -60,6 +60,7 @@ impl Gateway {
             tracing::error!(call.route = route.metrics.label(), identity.name = service, "canary.accepted");
         } else if let Some(error) = unanswered {
             part.fails(if is_fit { Status::Degraded } else { Status::Failed }, error, now);
+            tracing::warn!(call.route = route.metrics.label(), error, "canary.no_answer");
         } else {
             part.works(now);
             if !was_fit {

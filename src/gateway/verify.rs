@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use crate::domain::{AccountId, Answer, Clock, Credentials, GuessTag, NoAnswer, SignIn, Verdict};
+use crate::domain::{AccountId, Answer, Caller, Clock, Credentials, GuessTag, NoAnswer, Rejection, SignIn, Verdict};
 use crate::gateway::attempts::{CallerRates, Shield};
 use crate::gateway::question::{Asked, Digest, IdentityUse, Origin, Question};
 use crate::gateway::route::MustChangeRule;
@@ -30,6 +30,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) must_change: MustChangeRule,
 }
 
+/// What is said of a budget that is spent by attempts of unknown outcome.
+const SPENT: &str = "the attempts are spent, and nobody knows what became of some";
+
 /// Room for what is never kept; zero would switch the joining off.
 const FLIGHTS: u64 = 1;
 
@@ -45,7 +48,21 @@ struct Yes {
 type AccountMark = [u8; 16];
 
 /// How a question to an identity service ended, for all who joined it.
-struct Landed(Result<Answer, IdentityError>);
+struct Landed {
+    said: Result<Answer, IdentityError>,
+    /// Whose budget it was asked from.
+    caller: Caller,
+}
+
+impl Landed {
+    fn is_shielded(&self) -> bool {
+        match &self.said {
+            Ok(Answer::Rejected(rejection)) => *rejection == Rejection::Shielded,
+            Ok(Answer::Accepted | Answer::MustChange) => false,
+            Err(error) => error.detail == SPENT,
+        }
+    }
+}
 
 /// An answer that is shared with those who wait for it, and not remembered.
 struct Passing(Result<Answer, NoAnswer>);
@@ -218,16 +235,22 @@ impl Verifier {
         question: &Question,
     ) -> Result<Answer, IdentityError> {
         let person = self.shield.person(question.credentials.account());
-        // Nothing is ever kept here: every end is an error, which all who joined are given.
-        let shared = self
-            .flights
-            .try_get_with((person.clone(), question.tag), async {
-                Err::<(), _>(Landed(self.attempt(asked, used, person, question).await))
-            })
-            .await;
-        match shared {
-            Err(landed) => landed.0.clone(),
-            Ok(()) => Err(IdentityError::unsent(NoAnswer::Protocol, "a question ended without an end")),
+        let caller = question.origin.caller();
+        loop {
+            // Nothing is ever kept here: every end is an error, which all who joined are given.
+            let shared = self
+                .flights
+                .try_get_with((person.clone(), question.tag), async {
+                    let said = self.attempt(asked, used, person.clone(), question).await;
+                    Err::<(), _>(Landed { said, caller: caller.clone() })
+                })
+                .await;
+            match shared {
+                // Whose budget is spent says nothing about another's.
+                Err(landed) if landed.is_shielded() && landed.caller != caller => {}
+                Err(landed) => return landed.said.clone(),
+                Ok(()) => return Err(IdentityError::unsent(NoAnswer::Protocol, "a question ended without an end")),
+            }
         }
     }
 
@@ -249,7 +272,7 @@ impl Verifier {
         let turn = match self.shield.reserve(person, caller, &question.tag, refuses_must_change, rule, now).await {
             Ok(turn) => turn,
             Err(Verdict::Reject(rejection)) => return Ok(Answer::Rejected(rejection)),
-            Err(Verdict::Undecided(why)) => return Err(IdentityError::unsent(why, "the attempts are spent")),
+            Err(Verdict::Undecided(why)) => return Err(IdentityError::unsent(why, SPENT)),
             Err(Verdict::Accept { .. }) => {
                 return Err(IdentityError::unsent(NoAnswer::Protocol, "a shield accepts nobody"));
             }

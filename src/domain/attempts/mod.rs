@@ -2,6 +2,8 @@
 
 mod gate;
 mod guesses;
+#[cfg(test)]
+mod model_tests;
 mod rule;
 mod slot;
 
