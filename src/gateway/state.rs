@@ -143,8 +143,14 @@ impl Gateway {
         Place::find(self.table.load(), path)
     }
 
-    /// Serves other routes from now on.
+    /// Serves other routes from now on. One that a canary took out of service stays out until a canary is refused.
     pub fn replace_table(&self, table: RouteTable) {
+        let before = self.table();
+        for out in before.routes().into_iter().filter(|route| !route.is_in_service()) {
+            if let Some(same) = table.routes().into_iter().find(|route| route.metrics.label() == out.metrics.label()) {
+                same.set_in_service(false);
+            }
+        }
         self.table.store(Arc::new(table));
     }
 

@@ -87,10 +87,19 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
 async fn a_service_that_lets_a_random_account_in_takes_its_route_out_of_service() {
     let alma = FakeAlma::start().await;
     alma.fault(Fault::Raw("HTTP/1.1 204 No Content\r\n\r\n".to_owned()));
-    let gateway = TestGateway::start(&config(&alma, "")).await;
-    let readyz = async || exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    let mut gateway = TestGateway::start(&config(&alma, "")).await;
+    let management = gateway.management;
+    let readyz = async || exchange(management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
     until("the canary is noticed", async || readyz().await.text().contains("a canary was let in")).await;
     assert_eq!(sign_in(&gateway, "demo", "anybody", "anything").await, Told::Outage);
     let health = exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert!(health.status() == 503 && health.text().contains("\"failed\""), "{}", health.text());
+
+    alma.fault(Fault::Blackhole);
+    gateway.reload(&config(&alma, ""));
+    assert_eq!(sign_in(&gateway, "demo", "anybody", "anything").await, Told::Outage, "a reload lets nobody in");
+    alma.fault(Fault::None);
+    gateway.reload(&config(&alma, "breaker_probe = \"1s\""));
+    until("a canary was refused", async || readyz().await.status() == 200).await;
+    until("it is served again", async || sign_in(&gateway, "demo", "anybody", "anything").await == Told::No).await;
 }
