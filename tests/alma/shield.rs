@@ -100,6 +100,37 @@ async fn counts_survive_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_counts_alone_while_the_store_is_away_and_tells_it_afterwards() {
+    use sqlx::{AnyConnection, Connection as _, Executor as _};
+    let alma = alma_with_reader().await;
+    let mut gateway = TestGateway::start(&config(&alma, "second_look = false")).await;
+    assert_eq!(sign_in(&gateway, "demo", "reader", "right").await, Told::Yes);
+    let url = format!("sqlite:{}", gateway.database_file().display());
+    let mut blocker = AnyConnection::connect(&url).await.expect("the database's file");
+    blocker.execute("BEGIN IMMEDIATE").await.expect("nobody else writes");
+    for guess in 0..20 {
+        assert_eq!(sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await, Told::No);
+    }
+    assert_eq!(alma.failures("reader"), 4, "per_integration");
+    assert_eq!(gateway.metric("soapgate_attempts_alone", "").await, 1, "and it says so");
+    blocker.execute("ROLLBACK").await.expect("ended");
+    blocker.close().await.expect("closed");
+    let mut guess = 20;
+    until("the store counts again", async || {
+        guess += 1;
+        assert_eq!(sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await, Told::No);
+        gateway.metric("soapgate_attempts_alone", "").await == 0
+    })
+    .await;
+    assert_eq!(sign_in(&gateway, "demo", "reader", "one more").await, Told::No);
+    gateway = gateway.restart().await;
+    for guess in 0..6 {
+        assert_eq!(sign_in(&gateway, "demo", "reader", &format!("later {guess}")).await, Told::No);
+    }
+    assert_eq!(alma.failures("reader"), 4, "what was counted alone was told");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stale_password_that_becomes_right_is_let_in_at_its_recheck_or_after_an_unlock() {
     let alma = alma_with_reader().await;
     let gateway = TestGateway::start(&config(&alma, "[identity.attempts]\nrecheck = \"1s\"")).await;

@@ -1,6 +1,7 @@
 //! A real server in this process, on free ports, in a temporary folder, filled by the means of an operator.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -105,6 +106,11 @@ impl TestGateway {
         let server = Server::start(settings.clone()).await.expect("a server");
         let (soap, management) = (server.soap, server.management);
         Self { server, soap, management, settings, folder }
+    }
+
+    /// The database's file.
+    pub(crate) fn database_file(&self) -> PathBuf {
+        self.settings.data_dir.join("soapgate.db")
     }
 
     /// A second handle on the database, as a command beside the server has it.
