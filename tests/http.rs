@@ -33,7 +33,7 @@ mod stop;
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
 
-use std::time::Duration;
+use crate::support::until::until;
 
 /// The demo's institution with a route of each contract.
 const CONFIG: &str = r#"
@@ -61,13 +61,3 @@ institution = "01DEMO_INST"
 integration = "none"
 account = ["token", "body", "basic"]
 "#;
-
-/// Asks again and again until the answer is yes, which must be before a test gives up.
-async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let asking = async {
-        while !ask().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("not seen: {what}"));
-}

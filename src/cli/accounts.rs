@@ -32,15 +32,14 @@ pub(crate) async fn run(command: AccountsCommand, place: &Workplace, out: &mut O
             (account, "locked")
         }
         AccountsCommand::Unlock(account) => {
-            let known = find(place, &account)?;
-            match known {
+            match find(place, &account)? {
                 (account, true) => {
                     accounts.unlock(&account).await?;
                     (account, "unlocked")
                 }
                 // Its service has a lock of its own; what is ours to forget is forgotten.
                 (account, false) => {
-                    place.attempts().clear(&account).await?;
+                    accounts.clear_attempts(&account).await?;
                     (account, "has its attempts cleared; a lock of its identity service stays")
                 }
             }

@@ -8,7 +8,7 @@ use crate::cli::exit::Failure;
 use crate::config::{Settings, load};
 use crate::domain::{Clock, Institution};
 use crate::identity::HashingPool;
-use crate::operator::{Accounts, Attempts, Flags, Integrations};
+use crate::operator::{Accounts, Flags, Integrations};
 use crate::store::Database;
 
 /// The settings and the open database.
@@ -34,10 +34,6 @@ impl Workplace {
 
     pub(crate) fn integrations(&self) -> Result<Integrations, Failure> {
         Ok(Integrations::new(&self.database, self.pool()?, clock()))
-    }
-
-    pub(crate) fn attempts(&self) -> Attempts {
-        Attempts::new(&self.database, clock())
     }
 
     pub(crate) fn flags(&self) -> Flags {

@@ -4,12 +4,11 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::config::section::Section;
-use crate::domain::{AttemptRule, RECHECK_MAX};
+use crate::domain::{AttemptRule, DAY, RECHECK_MAX};
 use crate::gateway::{RateSettings, ShieldSettings};
 use crate::identity::{GuardSettings, IdentitySettings};
 
 const MINUTE: Duration = Duration::from_mins(1);
-const DAY: Duration = Duration::from_hours(24);
 
 /// Reads the rule of `[attempts]`, for all identity services.
 pub(crate) fn read_rule(section: &Section<'_>) -> AttemptRule {

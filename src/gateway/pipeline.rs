@@ -15,9 +15,8 @@ use crate::gateway::nonces::Sight;
 use crate::gateway::outcome::{CallError, Outcome, Stranger};
 use crate::gateway::question::{Asked, Origin};
 use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
-use crate::gateway::second_look::Refusal;
 use crate::gateway::state::Gateway;
-use crate::gateway::table::Served;
+use crate::gateway::table::{InstitutionEntry, Served};
 use crate::gateway::verify::Scope;
 use crate::soap::Version;
 use crate::telemetry::{CallKind, account_tag};
@@ -139,9 +138,13 @@ impl Gateway {
         let Some(credentials) = Credentials::new(name.account().clone(), basic.password) else {
             return Caller::Stranger(Stranger::Rejected(Rejection::WrongPassword), known(), None);
         };
-        let asked = || match route.settings.integration_check {
-            IntegrationCheck::Identity => institution.asked(name.account()),
-            IntegrationCheck::Registry => Asked::Registry(Arc::clone(&self.registry), name.clone()),
+        let asked = || {
+            let asked = match route.settings.integration_check {
+                IntegrationCheck::Identity => institution.asked(name.account()),
+                IntegrationCheck::Registry => Asked::Registry(Arc::clone(&self.registry), name.clone()),
+            };
+            // Whoever claims the name has yet to prove it.
+            (asked, Origin { source: call.source, integration: None })
         };
         let scope = Scope {
             route: &route.fingerprint,
@@ -149,9 +152,7 @@ impl Gateway {
             sign_in: SignIn::KnownIntegration,
             must_change: MustChangeRule::Accept,
         };
-        // Whoever claims the name has yet to prove it.
-        let origin = Origin { source: call.source, integration: None };
-        let verified = self.verifier.verify(&scope, asked, credentials, origin, call.deadline).await;
+        let verified = self.verifier.verify(&scope, asked, credentials, call.deadline).await;
         let mut not_before = None;
         if let Some(took) = verified.asked_for {
             route.metrics.integration_seconds.observe(took.as_secs_f64());
@@ -218,12 +219,12 @@ impl Gateway {
             sign_in: SignIn::Account,
             must_change: route.settings.must_change,
         };
-        let origin = Origin { source: call.source, integration: integration.cloned() };
-        let asked = || institution.asked(account);
-        let verified = self.verifier.verify(&scope, asked, credentials, origin, call.deadline).await;
+        let origin = || Origin { source: call.source, integration: integration.cloned() };
+        let asked = || (institution.asked(account), origin());
+        let verified = self.verifier.verify(&scope, asked, credentials, call.deadline).await;
         if let Some(took) = verified.asked_for {
             route.metrics.account_seconds.observe(took.as_secs_f64());
-            self.account_answered(call, account, integration, verified.verdict);
+            self.account_answered(call, institution, account, integration, verified.verdict);
         }
         match verified.verdict {
             Verdict::Reject(rejection) => return Outcome::Refused(rejection, source),
@@ -245,25 +246,23 @@ impl Gateway {
     }
 
     /// What a fresh answer about an account leads to: a flag, or a second look at what a refusal does not say.
-    fn account_answered(&self, call: &Call, account: &AccountId, by: Option<&IntegrationName>, verdict: Verdict) {
-        let table = call.place.table();
-        let Some(institution) = table.institutions.get(account.institution()) else { return };
+    fn account_answered(
+        &self,
+        call: &Call,
+        institution: &InstitutionEntry,
+        account: &AccountId,
+        by: Option<&IntegrationName>,
+        verdict: Verdict,
+    ) {
         match (verdict, institution.asked(account)) {
             // Nobody was asked.
             (Verdict::Reject(Rejection::Shielded | Rejection::Unacceptable), _) => {}
             (Verdict::Reject(rejection), Asked::Service(used)) => {
-                let refusal = Refusal {
-                    account: account.clone(),
-                    rejection,
-                    integration: by.map(|name| self.registry.registered_name(name).unwrap_or_else(|| name.clone())),
-                    may_flag: !institution.probe_accounts.contains(account),
-                    at: self.clock.now(),
-                };
-                self.look_again(used, refusal);
+                self.look_again(institution, used, account, rejection, by);
             }
             (verdict, _) => {
                 if let Some(reason) = review(SignIn::Account, verdict) {
-                    self.flag(table, account, reason, by);
+                    self.flag(call.place.table(), account, reason, by);
                 }
             }
         }

@@ -21,8 +21,7 @@ impl InstitutionSettings {
     /// The name of the identity service that knows an account.
     #[must_use]
     pub fn identity_of(&self, account: &AccountId) -> &str {
-        let fits = |choice: &&IdentityChoice| choice.identifiers.iter().any(|pattern| pattern.fits(account));
-        self.others.iter().find(fits).map_or(&self.identity, |choice| &choice.identity)
+        self.others.iter().find(|choice| choice.fits(account)).map_or(&self.identity, |choice| &choice.identity)
     }
 }
 
@@ -33,6 +32,14 @@ pub struct IdentityChoice {
     pub identifiers: Vec<IdentifierPattern>,
     /// The name of their identity service.
     pub identity: String,
+}
+
+impl IdentityChoice {
+    /// Whether this service, and no other, knows an account.
+    #[must_use]
+    pub fn fits(&self, account: &AccountId) -> bool {
+        self.identifiers.iter().any(|pattern| pattern.fits(account))
+    }
 }
 
 /// Settings of the lock-out shield that all identity services share.

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{AccountId, Clock, IncidentId, IntegrationName, Reason};
+use crate::domain::{AccountId, Clock, IncidentId, IntegrationName, Reason, Rejection};
 use crate::gateway::attempts::{CallerRates, Ledger, LedgerReceiver, Shield};
 use crate::gateway::call::Reply;
 use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver};
@@ -20,7 +20,7 @@ use crate::gateway::replies::failure_without_route;
 use crate::gateway::second_look::{Looker, Refusal};
 use crate::gateway::settings::{CacheSettings, FlagSettings, ShieldSettings, SlowDownSettings};
 use crate::gateway::slow_down::SlowDown;
-use crate::gateway::table::{Endpoint, Fingerprint, Place, RouteTable};
+use crate::gateway::table::{Endpoint, Fingerprint, InstitutionEntry, Place, RouteTable};
 use crate::gateway::verify::Verifier;
 use crate::identity::IntegrationRegistry;
 use crate::soap::Version;
@@ -259,17 +259,34 @@ impl Gateway {
         }
     }
 
-    /// Looks again at an account that was refused just now, and flags what must be acted on; nobody waits for it.
-    pub(crate) fn look_again(&self, used: IdentityUse, refusal: Refusal) {
+    /// Looks again at an account that `used` refused just now, and flags what must be acted on; nobody waits for it.
+    pub(crate) fn look_again(
+        &self,
+        institution: &InstitutionEntry,
+        used: IdentityUse,
+        account: &AccountId,
+        rejection: Rejection,
+        by: Option<&IntegrationName>,
+    ) {
+        let refusal = Refusal {
+            account: account.clone(),
+            rejection,
+            integration: self.registered(by),
+            may_flag: institution.may_flag(account),
+            at: self.clock.now(),
+        };
         self.asks.spawn(self.looker.clone().look(used, refusal));
     }
 
     pub(crate) fn flag(&self, table: &RouteTable, account: &AccountId, reason: Reason, by: Option<&IntegrationName>) {
-        let probes = table.institutions.get(account.institution()).map(|entry| &entry.probe_accounts);
-        if probes.is_none_or(|probes| !probes.contains(account)) {
-            let by = by.map(|name| self.registry.registered_name(name).unwrap_or_else(|| name.clone()));
-            self.flags.put(account.clone(), reason, by, self.clock.now());
+        if table.institutions.get(account.institution()).is_none_or(|entry| entry.may_flag(account)) {
+            self.flags.put(account.clone(), reason, self.registered(by), self.clock.now());
         }
+    }
+
+    /// An integration's name in the spelling that it is registered with.
+    fn registered(&self, by: Option<&IntegrationName>) -> Option<IntegrationName> {
+        by.map(|name| self.registry.registered_name(name).unwrap_or_else(|| name.clone()))
     }
 
     pub(crate) fn nonce_digest(&self, route: &Fingerprint, account: &AccountId, nonce: &str) -> [u8; 32] {

@@ -9,11 +9,11 @@ use arc_swap::Guard;
 use bytes::Bytes;
 
 use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH, AlmaService, Wsdl, WsdlError};
-use crate::domain::{AccountId, IdentifierPattern, Institution};
+use crate::domain::{AccountId, Institution};
 use crate::gateway::question::{Asked, IdentityUse};
 use crate::gateway::replies::Replies;
 use crate::gateway::route::{ContractKind, RouteSettings};
-use crate::gateway::settings::{InstitutionSettings, NonceSettings};
+use crate::gateway::settings::{IdentityChoice, InstitutionSettings, NonceSettings};
 use crate::telemetry::{Metrics, RouteMetrics};
 
 /// What separates what is remembered for one route, or one institution, from all else: it changes with the settings.
@@ -59,17 +59,21 @@ pub struct Endpoint {
 /// An institution, its identity service, and who never flags there.
 pub(crate) struct InstitutionEntry {
     identity: IdentityUse,
-    others: Vec<(Vec<IdentifierPattern>, IdentityUse)>,
-    pub(crate) probe_accounts: Vec<AccountId>,
+    others: Vec<(IdentityChoice, IdentityUse)>,
+    probe_accounts: Vec<AccountId>,
     pub(crate) fingerprint: Fingerprint,
 }
 
 impl InstitutionEntry {
     /// The identity service that knows an account: chosen before anybody is asked, and the only one.
     pub(crate) fn asked(&self, account: &AccountId) -> Asked {
-        let fits = |patterns: &[IdentifierPattern]| patterns.iter().any(|pattern| pattern.fits(account));
-        let other = self.others.iter().find(|(patterns, _)| fits(patterns));
+        let other = self.others.iter().find(|(choice, _)| choice.fits(account));
         Asked::Service(other.map_or(&self.identity, |(_, used)| used).clone())
+    }
+
+    /// Whether an account may be flagged: monitoring's own may not.
+    pub(crate) fn may_flag(&self, account: &AccountId) -> bool {
+        !self.probe_accounts.contains(account)
     }
 
     /// Every identity service that it uses.
@@ -140,8 +144,7 @@ impl RouteTable {
             .map(|plan| {
                 let fingerprint = fingerprint(&(&plan.settings, &plan.identity_settings));
                 let InstitutionSettings { code, probe_accounts, others, .. } = plan.settings;
-                let patterns = others.into_iter().map(|choice| choice.identifiers);
-                let (identity, others) = (plan.identity, patterns.zip(plan.others).collect());
+                let (identity, others) = (plan.identity, others.into_iter().zip(plan.others).collect());
                 (code, InstitutionEntry { identity, others, probe_accounts, fingerprint })
             })
             .collect();

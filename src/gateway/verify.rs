@@ -112,14 +112,13 @@ impl Verifier {
         Self { key, remembered, changes, tag_key, flights, shield, rates, asks, clock, metrics }
     }
 
-    /// Asks about `credentials` whom `asked` gives, unless a yes is remembered, or a refusal that still stands. Waits
+    /// Asks about `credentials` whom `asked` gives, for whom it gives, unless a yes is remembered, or a refusal that still stands. Waits
     /// until `deadline` at most; giving up ends nothing, the question goes on for those who asked the same.
     pub(crate) async fn verify(
         self: &Arc<Self>,
         scope: &Scope<'_>,
-        asked: impl FnOnce() -> Asked,
+        asked: impl FnOnce() -> (Asked, Origin),
         credentials: Credentials,
-        origin: Origin,
         deadline: Instant,
     ) -> Verified {
         let digest = self.digest(scope, &credentials);
@@ -127,7 +126,7 @@ impl Verifier {
             self.metrics.cache_hits.inc();
             return Verified { verdict: Verdict::Accept { must_change: yes.must_change }, asked_for: None };
         }
-        let asked = asked();
+        let (asked, origin) = asked();
         let question = Question {
             digest,
             tag: self.tag(scope, &credentials),

@@ -67,10 +67,10 @@ async fn ask(verifier: &Arc<Verifier>, takes: u64, timeout: u64, patience: u64) 
         Scope { route: &[0; 16], institution: &[0; 16], sign_in: SignIn::Account, must_change: MustChangeRule::Accept };
     let service = Arc::new(Slow(Duration::from_secs(takes)));
     let (timeout, attempts) = (Duration::from_secs(timeout), AttemptRule::default());
-    let asked = || Asked::Service(IdentityUse { service, timeout, attempts });
-    let origin = Origin { source: SOURCE, integration: None };
+    let asked =
+        || (Asked::Service(IdentityUse { service, timeout, attempts }), Origin { source: SOURCE, integration: None });
     let deadline = Instant::now() + Duration::from_secs(patience);
-    verifier.verify(&scope, asked, credentials, origin, deadline).await.verdict
+    verifier.verify(&scope, asked, credentials, deadline).await.verdict
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,9 +7,7 @@ use serde::Serialize;
 use crate::domain::{AccountId, Clock, Institution, Password, Timestamp};
 use crate::identity::HashingPool;
 use crate::operator::{OperatorError, moment, secret};
-use crate::store::{
-    AccountChange, AccountRecord, AccountTable, Change, ChangeTable, Database, NewAccountRecord, StoredHash,
-};
+use crate::store::{AccountChange, AccountRecord, AccountTable, AttemptTable, Database, NewAccountRecord, StoredHash};
 
 /// An account to be added.
 pub struct NewAccount {
@@ -59,7 +57,7 @@ pub struct AccountView {
 /// What an operator can do with embedded accounts.
 pub struct Accounts {
     table: AccountTable,
-    changes: ChangeTable,
+    attempts: AttemptTable,
     pool: Arc<HashingPool>,
     clock: Arc<dyn Clock>,
 }
@@ -68,7 +66,7 @@ impl Accounts {
     /// The accounts of a database.
     #[must_use]
     pub fn new(database: &Database, pool: Arc<HashingPool>, clock: Arc<dyn Clock>) -> Self {
-        Self { table: database.accounts(), changes: database.changes(), pool, clock }
+        Self { table: database.accounts(), attempts: database.attempts(), pool, clock }
     }
 
     /// Adds an account.
@@ -144,12 +142,13 @@ impl Accounts {
     }
 
     /// Forgets the attempts of an account that another identity service holds, so that nobody here knows whether there
-    /// is such an account.
+    /// is such an account, and has every server forget which guesses at it were refused. That service's own lock, if it
+    /// has one, is not touched.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn clear_attempts(&self, account: &AccountId) -> Result<(), OperatorError> {
-        Ok(self.changes.announce(&Change::AccountCleared(account.clone()), self.clock.now()).await?)
+        Ok(self.attempts.clear_and_announce(account, self.clock.now()).await?)
     }
 
     /// The accounts of one institution, by identifier.

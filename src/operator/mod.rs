@@ -1,7 +1,6 @@
 //! What an operator can do, without HTTP and without printing: commands now, a console later.
 
 mod accounts;
-mod attempts;
 mod error;
 mod flags;
 mod integrations;
@@ -11,7 +10,6 @@ mod secret;
 mod tests;
 
 pub use accounts::{AccountView, Accounts, NewAccount, NextSignIn};
-pub use attempts::Attempts;
 pub use error::OperatorError;
 pub use flags::{FlagView, Flags};
 pub use integrations::{IntegrationView, Integrations, Secret};

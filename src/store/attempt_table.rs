@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::domain::{AccountId, Caller, DAY, Gate, Slot, SlotKind, Timestamp, decide};
+use crate::domain::{AccountId, Caller, Gate, Slot, SlotKind, Timestamp, decide};
 use crate::store::attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
 use crate::store::changes::{self, Change};
 use crate::store::database::Write;
@@ -41,7 +41,7 @@ impl AttemptTable {
 impl AttemptStore for AttemptTable {
     fn reserve<'a>(&'a self, asked: &'a [Reservation]) -> AttemptFuture<'a, Vec<Reserved>> {
         Box::pin(async move {
-            let mut write = self.database.write_attempts().await?;
+            let mut write = self.database.write().await?;
             // In the order of accounts, so that two batches never wait for each other in a circle.
             let mut ordered: BTreeMap<String, Vec<usize>> = BTreeMap::new();
             for (at, reservation) in asked.iter().enumerate() {
@@ -62,7 +62,7 @@ impl AttemptStore for AttemptTable {
 
     fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()> {
         Box::pin(async move {
-            let mut write = self.database.write_attempts().await?;
+            let mut write = self.database.write().await?;
             for settlement in settled {
                 settle_one(&mut write, settlement).await?;
             }
@@ -70,17 +70,9 @@ impl AttemptStore for AttemptTable {
         })
     }
 
-    fn clear<'a>(&'a self, account: &'a AccountId, _: Timestamp) -> AttemptFuture<'a, ()> {
-        Box::pin(async move {
-            let mut write = self.database.write_attempts().await?;
-            clear(&mut write, account).await?;
-            write.commit().await
-        })
-    }
-
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()> {
         Box::pin(async move {
-            let mut write = self.database.write_attempts().await?;
+            let mut write = self.database.write().await?;
             join(&mut write, alias, person).await?;
             write.commit().await
         })
@@ -126,14 +118,10 @@ async fn reserve_one(write: &mut Write, person: &str, asked: &Reservation) -> Re
     for slot in &asked.unsaved {
         insert(write, person, slot).await?;
     }
-    let kept = asked.rule.window.max(DAY);
-    let oldest = Timestamp::from_millis(
-        asked.at.as_millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
-    );
     let connection: &mut AnyConnection = write;
     sqlx::query("DELETE FROM attempt_slot WHERE subject = $1 AND at <= $2")
         .bind(person)
-        .bind(oldest.as_millis())
+        .bind(asked.at.before(asked.rule.counts_for()).as_millis())
         .execute(&mut *connection)
         .await
         .map_err(StoreError::during("remove old attempts"))?;
@@ -266,12 +254,11 @@ async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<
 
 /// Removes a few accounts that nothing is counted for any more.
 async fn purge(write: &mut Write, asked: &[Reservation]) -> Result<(), StoreError> {
-    let Some(newest) = asked.iter().map(|reservation| reservation.at).max() else { return Ok(()) };
-    let kept = asked.iter().map(|reservation| reservation.rule.window).max().unwrap_or(DAY).max(DAY);
-    let before = newest.as_millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+    let ends = asked.iter().map(|reservation| reservation.at.before(reservation.rule.counts_for()));
+    let Some(before) = ends.min() else { return Ok(()) };
     let connection: &mut AnyConnection = write;
     let old = sqlx::query("SELECT subject FROM attempt_account WHERE touched_at < $1 LIMIT $2")
-        .bind(before)
+        .bind(before.as_millis())
         .bind(PURGED)
         .fetch_all(&mut *connection)
         .await

@@ -78,9 +78,6 @@ pub trait AttemptStore: Send + Sync {
     /// Notes what became of slots. Slots that are gone are passed over; to say it twice changes nothing.
     fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()>;
 
-    /// Forgets every slot of an account, because somebody unlocked it.
-    fn clear<'a>(&'a self, account: &'a AccountId, at: Timestamp) -> AttemptFuture<'a, ()>;
-
     /// Counts `alias` under `person` from now on, with what was counted under it.
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()>;
 }

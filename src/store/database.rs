@@ -87,11 +87,6 @@ impl Database {
         Ok(Write { transaction, _turn: turn })
     }
 
-    /// Begins a write of attempts, which a sign-in waits for.
-    pub(crate) async fn write_attempts(&self) -> Result<Write, StoreError> {
-        self.write().await
-    }
-
     /// All migrations in one write: two processes that start together do it one after the other, and a failing one
     /// leaves everything as it was.
     async fn migrate(&self) -> Result<(), StoreError> {

@@ -11,12 +11,11 @@ mod shield;
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
 
-use std::time::Duration;
-
 use crate::fake::FakeAlma;
 use crate::support::client::{Reply, exchange};
 use crate::support::gateway::TestGateway;
 use crate::support::messages::{Post, alma_envelope, basic};
+use crate::support::until::until;
 
 /// A gateway in front of a fake Alma; `more` are further sections.
 fn config(alma: &FakeAlma, more: &str) -> String {
@@ -74,14 +73,4 @@ async fn register(gateway: &TestGateway, users: &[&str]) {
         exchange(gateway.soap, &request(last, "", "")).await.status() == 200
     })
     .await;
-}
-
-/// Asks again and again until the answer is yes, which must be before a test gives up.
-async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let asking = async {
-        while !ask().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("not seen: {what}"));
 }

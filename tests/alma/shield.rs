@@ -143,7 +143,7 @@ async fn a_stale_password_that_becomes_right_is_let_in_at_its_recheck_or_after_a
     alma.set_password("reader", "the next");
     assert_eq!(sign_in(&gateway, "demo", "reader", "the next").await, Told::No, "its recheck is ten minutes away");
     let operator = gateway.beside().await;
-    operator.attempts().clear(&account("reader")).await.expect("cleared");
+    operator.accounts().clear_attempts(&account("reader")).await.expect("cleared");
     until("the unlock lets it in", async || sign_in(&gateway, "demo", "reader", "the next").await == Told::Yes).await;
 }
 

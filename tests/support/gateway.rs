@@ -11,7 +11,7 @@ use soapgate::app::{Server, SystemClock, open_database};
 use soapgate::config::{self, Settings};
 use soapgate::domain::{AccountId, Clock, Institution, IntegrationName, Password};
 use soapgate::identity::{HashingPool, HashingSettings};
-use soapgate::operator::{Accounts, Attempts, Flags, Integrations, NewAccount, Secret, parse_expiry};
+use soapgate::operator::{Accounts, Flags, Integrations, NewAccount, Secret, parse_expiry};
 use soapgate::store::{Database, NewAccountRecord, StoredHash};
 
 use crate::support::client::exchange;
@@ -157,10 +157,6 @@ impl Operator {
 
     pub(crate) fn integrations(&self) -> Integrations {
         Integrations::new(&self.database, Arc::clone(&self.pool), Arc::new(SystemClock))
-    }
-
-    pub(crate) fn attempts(&self) -> Attempts {
-        Attempts::new(&self.database, Arc::new(SystemClock))
     }
 
     pub(crate) fn flags(&self) -> Flags {

@@ -5,3 +5,4 @@ pub(crate) mod client;
 pub(crate) mod gateway;
 pub(crate) mod messages;
 pub(crate) mod process;
+pub(crate) mod until;

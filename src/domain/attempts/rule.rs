@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::attempts::DAY;
+
 /// How many attempts are allowed: an attempt is a password that the identity service may have counted as a failed
 /// sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,26 @@ pub struct AttemptRule {
     pub recheck: Duration,
     /// How many nodes share the budgets while the store is away.
     pub nodes: u32,
+}
+
+impl AttemptRule {
+    /// What one node allows while it counts alone.
+    #[must_use]
+    pub fn of_one_node(&self) -> Self {
+        let share = |budget| budget / self.nodes.max(1);
+        Self {
+            per_account: share(self.per_account),
+            per_integration: share(self.per_integration),
+            per_day: share(self.per_day),
+            ..*self
+        }
+    }
+
+    /// How long a slot counts for anything.
+    #[must_use]
+    pub fn counts_for(&self) -> Duration {
+        self.window.max(DAY)
+    }
 }
 
 impl Default for AttemptRule {

@@ -243,10 +243,6 @@ mod tests {
             })
         }
 
-        fn clear<'a>(&'a self, _: &'a AccountId, _: Timestamp) -> AttemptFuture<'a, ()> {
-            Box::pin(std::future::ready(Ok(())))
-        }
-
         fn join<'a>(&'a self, _: &'a AccountId, _: &'a AccountId) -> AttemptFuture<'a, ()> {
             Box::pin(std::future::ready(Ok(())))
         }

@@ -158,12 +158,7 @@ impl Memory {
         rule: &AttemptRule,
         now: Timestamp,
     ) -> Gate {
-        let share = AttemptRule {
-            per_account: rule.per_account / rule.nodes.max(1),
-            per_integration: rule.per_integration / rule.nodes.max(1),
-            per_day: rule.per_day / rule.nodes.max(1),
-            ..*rule
-        };
+        let share = rule.of_one_node();
         let judge = |entry: &mut Entry| {
             let taken: Vec<Slot> =
                 [&entry.seen, &entry.pending, &entry.unsaved].into_iter().flatten().cloned().collect();

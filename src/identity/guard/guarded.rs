@@ -328,10 +328,14 @@ mod tests {
     async fn questions_wait_for_their_turn_but_not_for_long() {
         let per_second = NonZeroU32::new(4);
         let settings = GuardSettings { requests_per_second: per_second, ..GuardSettings::default() };
-        let bench = Bench::new(&settings, vec![Ok(Answer::Accepted)]);
+        let bench = Arc::new(Bench::new(&settings, vec![Ok(Answer::Accepted)]));
         let started = tokio::time::Instant::now();
-        let asks = (0..30).map(|_| bench.ask("reader", None));
-        let said = futures_join(asks).await;
+        let mut asks = tokio::task::JoinSet::new();
+        for _ in 0..30 {
+            let bench = Arc::clone(&bench);
+            asks.spawn(async move { bench.ask("reader", None).await });
+        }
+        let said = asks.join_all().await;
         assert_eq!(said.iter().filter(|said| said.is_ok()).count(), 2 + 8, "a burst, and what fits into two seconds");
         assert!(started.elapsed() <= PATIENCE);
         let held = said.into_iter().find_map(Result::err).expect("some are held back");
@@ -349,24 +353,5 @@ mod tests {
         }
         assert!(bench.ask("reader", None).await.is_ok());
         assert_eq!(bench.asked(), 3);
-    }
-
-    /// Polls all of them at once.
-    async fn futures_join<T>(asks: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-        let mut pending: Vec<_> = asks.map(|ask| (Some(Box::pin(ask)), None)).collect();
-        std::future::poll_fn(|context| {
-            let mut is_ready = true;
-            for (ask, said) in &mut pending {
-                if let Some(running) = ask {
-                    match running.as_mut().poll(context) {
-                        std::task::Poll::Ready(value) => (*ask, *said) = (None, Some(value)),
-                        std::task::Poll::Pending => is_ready = false,
-                    }
-                }
-            }
-            if is_ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
-        pending.into_iter().filter_map(|(_, said)| said).collect()
     }
 }

@@ -92,8 +92,6 @@ async fn an_unlock_forgets_and_what_was_counted_alone_is_written_first(fresh: Fr
     let alone = Slot { at: at(1), caller: Caller::stored("01X/a"), kind: SlotKind::First, refused: true };
     let asked = Reservation { unsaved: vec![alone; 4], ..ask(&reader, "01X/a", 2) };
     assert!(!open(&reserve(&table, &asked).await));
-    table.clear(&reader, at(3)).await.expect("cleared");
-    assert_eq!(reserve(&table, &ask(&reader, "01X/a", 4)).await.slots.len(), 1);
     table.clear_and_announce(&reader, at(5)).await.expect("cleared");
     assert_eq!(reserve(&table, &ask(&reader, "01X/a", 6)).await.slots.len(), 1);
 }
