@@ -43,8 +43,7 @@ async fn no_sequence_of_guesses_locks_the_account_at_the_service() {
     }
     assert_eq!(alma.failures("reader"), 10, "per_account");
     assert!(!alma.is_locked("reader"));
-    // Whoever knows the password that was last accepted is let in all the same, and asked: this route remembers a yes
-    // for a minute, so another integration's question is a new one only when its cache is.
+    // A recent yes answers whatever the budget; that it is asked as well, another test shows with the cache off.
     assert_eq!(sign_in(&gateway, "five", "reader", "right").await, Told::Yes);
 }
 
