@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::config;
 use crate::fake::{FakeAlma, Fault, User};
 use crate::support::client::exchange;
 use crate::support::gateway::TestGateway;
 use crate::support::messages::{Post, authenticate_envelope};
-use crate::{Told, config, request, sign_in, told, until};
+use crate::support::signin::{Told, request, sign_in, told};
+use crate::support::until::until;
 
 const OTHERS: &str = r#"
 [[identity]]

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::answers::account;
+use crate::config;
 use crate::fake::{FakeAlma, User};
 use crate::support::client::{Connection, exchange};
 use crate::support::gateway::TestGateway;
-use crate::{Told, config, register, request, sign_in, told, until};
+use crate::support::signin::{Told, register, request, sign_in, told};
+use crate::support::until::until;
 
 async fn alma_with_reader() -> FakeAlma {
     let alma = FakeAlma::start().await;

@@ -5,4 +5,5 @@ pub(crate) mod client;
 pub(crate) mod gateway;
 pub(crate) mod messages;
 pub(crate) mod process;
+pub(crate) mod signin;
 pub(crate) mod until;

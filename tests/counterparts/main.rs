@@ -1,0 +1,13 @@
+//! Real counterparts. `tests/counterparts/run.py NAME` starts one and says in the environment where it is; the tests of
+//! a counterpart stand in the module of its name.
+
+#![expect(clippy::expect_used, reason = "a test that cannot do its own part has failed")]
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "other test programs use more of it")]
+mod support;
+
+/// What `run.py` says under this name.
+fn told(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/counterparts/run.py"))
+}
