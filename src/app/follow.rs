@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::Clock;
+use crate::domain::{Clock, FlagState, Reason};
 use crate::gateway::{AcceptedReceiver, Gateway};
 use crate::identity::IntegrationRegistry;
-use crate::store::{ChangeFeed, FlagTable, IntegrationTable};
+use crate::store::{ChangeFeed, FlagTable, IntegrationTable, Total};
 use crate::telemetry::{Component, Metrics, Status};
 
 /// How often changes are looked for: what an operator changes takes effect within two seconds.
@@ -67,18 +67,28 @@ pub(crate) async fn note_accepted(
 /// Keeps the metric of flags at what the store holds.
 pub(crate) async fn count_flags(flags: FlagTable, metrics: Metrics, stop: CancellationToken) {
     loop {
-        match flags.open_by_reason().await {
-            Ok(counts) => {
-                for (reason, count) in counts {
-                    metrics.flags_open(reason, count);
-                }
-            }
+        match flags.totals().await {
+            Ok(totals) => metrics.flags_are(&by_state_and_reason(&totals)),
             Err(error) => tracing::debug!(error = %error, "flag.not_counted"),
         }
         if ended(&stop, COUNT).await {
             return;
         }
     }
+}
+
+/// The totals of all institutions, zero included.
+fn by_state_and_reason(totals: &[Total]) -> Vec<(FlagState, Reason, i64)> {
+    let pairs = FlagState::ALL.into_iter().flat_map(|state| Reason::ALL.into_iter().map(move |reason| (state, reason)));
+    let count = |state, reason| {
+        let of_state = totals.iter().filter(|total| total.state == state);
+        of_state
+            .flat_map(|total| &total.reasons)
+            .filter(|(known, _)| *known == reason)
+            .map(|(_, count)| count)
+            .sum::<u64>()
+    };
+    pairs.map(|(state, reason)| (state, reason, i64::try_from(count(state, reason)).unwrap_or(i64::MAX))).collect()
 }
 
 async fn ended(stop: &CancellationToken, wait: Duration) -> bool {

@@ -18,12 +18,14 @@ use crate::app::follow::{count_flags, follow_changes, note_accepted};
 use crate::app::open::open_database;
 use crate::config::{self, Settings};
 use crate::domain::Clock;
-use crate::gateway::{Gateway, GatewayKeys, GatewaySettings, keep_ledger, write_flags};
+use crate::gateway::{FlagWriter, Gateway, GatewayKeys, GatewaySettings, keep_ledger};
 use crate::http::{Management, Readiness, SharedLimits, SoapEndpoint, bind, serve};
 use crate::identity::{HashingPool, IntegrationRegistry};
 use crate::store::ChangeFeed;
 use crate::telemetry::{Health, Metrics};
 
+/// Where flags that could not be written before a stop wait for the next start, inside `data_dir`.
+const LEFTOVERS: &str = "flags-left-over.jsonl";
 /// How long queued flags and attempts may take to be written once every call has ended.
 const WRITERS_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -97,8 +99,13 @@ impl Server {
         let gateway = Arc::new(gateway);
         let count = keep_ledger(queues.attempts, Arc::new(database.attempts()), stop_writing.clone());
         let ledger_keeper = start_part(&part_ended, count);
-        let write = write_flags(queues.flags, Arc::new(database.flags()), stop_writing.clone());
-        let flag_writer = start_part(&part_ended, write);
+        let writer = FlagWriter {
+            store: Arc::new(database.flags()),
+            leftovers: settings.data_dir.join(LEFTOVERS),
+            health: foundation.health.component("queue", "flags", clock.now()),
+            clock: clock.clone(),
+        };
+        let flag_writer = start_part(&part_ended, writer.run(queues.flags, stop_writing.clone()));
         let note = note_accepted(queues.accepted, database.integrations(), clock.clone(), stop_writing.clone());
         background.push(start_part(&part_ended, note));
         let store_health = foundation.health.component("store", "database", clock.now());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::exit::Exit;
+use crate::cli::flags_arguments::FlagsCommand;
 use crate::domain::{Institution, IntegrationName, Timestamp};
 use crate::operator::parse_expiry;
 
@@ -63,8 +64,12 @@ pub(crate) enum Command {
                       soapgate integrations rotate AlmaSDK-demo-institutionCode-01DEMO_INST --overlap 7d"
     )]
     Integrations(IntegrationsCommand),
-    /// Show the accounts that need somebody to act
-    #[command(subcommand, after_help = "Examples:\n  soapgate flags list\n  soapgate flags list --json")]
+    /// Work on the queue of accounts that need somebody to act
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  soapgate flags list --state open\n  soapgate flags list --json\n  \
+                      soapgate flags show 0123456789abcdef"
+    )]
     Flags(FlagsCommand),
 }
 
@@ -231,16 +236,6 @@ pub(crate) enum IntegrationsCommand {
     Enable(IntegrationArguments),
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub(crate) enum FlagsCommand {
-    /// List the flags, the most severe first
-    #[command(after_help = "Examples:\n  soapgate flags list\n  soapgate flags list --json | jq '.[].account'")]
-    List {
-        #[command(flatten)]
-        format: Format,
-    },
-}
-
 fn long_help() -> String {
     format!(
         "Examples:\n  soapgate demo\n  soapgate check && soapgate serve\n  soapgate accounts add reader\n  \
@@ -282,7 +277,9 @@ mod tests {
                         soapgate accounts unlock, soapgate accounts disable, soapgate accounts enable, \
                         soapgate accounts list, soapgate integrations, soapgate integrations add, \
                         soapgate integrations list, soapgate integrations rotate, soapgate integrations disable, \
-                        soapgate integrations enable, soapgate flags, soapgate flags list";
+                        soapgate integrations enable, soapgate flags, soapgate flags list, soapgate flags show, \
+                        soapgate flags assign, soapgate flags notify, soapgate flags wait, soapgate flags resolve, \
+                        soapgate flags dismiss, soapgate flags snooze, soapgate flags reopen";
         assert_eq!(seen.join(", "), expected);
     }
 }

@@ -94,7 +94,12 @@ impl Failure {
 
 const fn exit_of(error: &OperatorError) -> Exit {
     match error {
-        OperatorError::AlreadyExists(_) | OperatorError::NotFound(_) | OperatorError::Password(_) => Exit::Refused,
+        OperatorError::AlreadyExists(_)
+        | OperatorError::Move(_)
+        | OperatorError::NoteMissing
+        | OperatorError::NotFound(_)
+        | OperatorError::Password(_) => Exit::Refused,
+        OperatorError::Cursor => Exit::Usage,
         OperatorError::Hashing(_) | OperatorError::Random(_) => Exit::Identity,
         OperatorError::Store(_) => Exit::Store,
     }

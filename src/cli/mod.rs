@@ -5,6 +5,7 @@ mod arguments;
 mod check;
 mod exit;
 mod flags;
+mod flags_arguments;
 mod integrations;
 mod output;
 mod run;

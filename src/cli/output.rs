@@ -19,6 +19,16 @@ impl<'w> Output<'w> {
         writeln!(self.writer, "{text}")
     }
 
+    /// A piece of text, without an end of line.
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
+        self.writer.write_all(text.as_bytes())
+    }
+
+    /// One value as JSON, as a part of something larger.
+    pub(crate) fn json_part(&mut self, value: &impl Serialize) -> io::Result<()> {
+        Ok(serde_json::to_writer(&mut *self.writer, value)?)
+    }
+
     /// Hands over what was written so far.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()

@@ -37,7 +37,7 @@ impl Workplace {
     }
 
     pub(crate) fn flags(&self) -> Flags {
-        Flags::new(&self.database)
+        Flags::new(&self.database, clock())
     }
 
     /// The institution that is meant by `named`: the only one there is when none is named.

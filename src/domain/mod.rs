@@ -16,7 +16,10 @@ pub use attempts::{
     AttemptRule, Caller, DAY, Gate, GuessTag, Guesses, RECHECK_MAX, Recall, Said, Slot, SlotKind, decide,
 };
 pub use credentials::{CREDENTIAL_BYTES_MAX, Credentials};
-pub use flag::{Reason, Severity, SignIn, review};
+pub use flag::{
+    Confidence, DAYS_KEPT, Fact, Finding, FlagState, GuessFacts, Habit, History, Life, Move, MoveError, Reason, Repeat,
+    Repeats, Severity, SignIn, clears, review,
+};
 pub use incident::IncidentId;
 pub use integration::{IntegrationName, IntegrationNameError};
 pub use password::Password;

@@ -41,6 +41,26 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    const ALL: [Self; 11] = [
+        Self::Disabled,
+        Self::Expired,
+        Self::Locked,
+        Self::MustChange,
+        Self::NoPassword,
+        Self::Policy,
+        Self::SetUpPending,
+        Self::Shielded,
+        Self::Unacceptable,
+        Self::UnknownAccount,
+        Self::WrongPassword,
+    ];
+
+    /// The rejection with this name.
+    #[must_use]
+    pub fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rejection| rejection.label() == label)
+    }
+
     /// The name in logs and metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {

@@ -1,30 +1,81 @@
-//! Verdicts that mean "somebody must act" on their way to the store: a bounded queue and the worker that empties it.
-//! Neither ever delays or changes a reply.
+//! What may flag an account on its way to the store: gathered account by account in bounded room, and the worker that
+//! writes it. Neither ever delays or changes a reply.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{AccountId, IntegrationName, Reason, Timestamp};
-use crate::store::{FlagChange, FlagStore};
-use crate::telemetry::{Metrics, account_tag};
+use crate::domain::{AccountId, Clock, Fact, IntegrationName, Reason, Timestamp};
+use crate::gateway::leftovers;
+use crate::store::{FlagStore, Gathered, Recorded, Seen, StoreError};
+use crate::telemetry::{Component, Metrics, Status, account_tag};
 
 /// How long the worker waits before it tries a failing store again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-/// Changes written in one transaction at most.
+/// How long a write may still take once the server stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// Accounts written in one transaction at most.
 const BATCH: usize = 256;
+/// Different facts and places that are kept of one account between two writes; more of the same fact are counted with
+/// the first.
+const APART: usize = 32;
+const DAY_MILLIS: i64 = 24 * 3_600_000;
+
+/// One fact about an account, from somebody who was asked just now.
+pub(crate) struct Sighting {
+    pub(crate) account: AccountId,
+    pub(crate) fact: Fact,
+    pub(crate) integration: Option<IntegrationName>,
+    pub(crate) source: IpAddr,
+    pub(crate) operation: &'static str,
+    pub(crate) at: Timestamp,
+}
 
 /// Where the gateway leaves what may flag.
 #[derive(Clone)]
 pub(crate) struct FlagQueue {
-    queue: mpsc::Sender<FlagChange>,
+    waiting: Arc<Waiting>,
     metrics: Metrics,
 }
 
+/// What waits for the worker.
+struct Waiting {
+    accounts: Mutex<Accounts>,
+    most: usize,
+    dropped: AtomicU64,
+    news: Notify,
+}
+
+/// What was gathered, in the order in which accounts came.
+#[derive(Default)]
+struct Accounts {
+    gathered: HashMap<AccountId, Gathered>,
+    order: VecDeque<AccountId>,
+}
+
+impl Waiting {
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, most: usize) -> Vec<Gathered> {
+        let mut accounts = self.accounts();
+        let count = accounts.order.len().min(most);
+        let first: Vec<AccountId> = accounts.order.drain(..count).collect();
+        first.iter().filter_map(|account| accounts.gathered.remove(account)).collect()
+    }
+}
+
 /// The other end, for [`write_flags`].
-pub struct FlagReceiver(mpsc::Receiver<FlagChange>);
+pub struct FlagReceiver(Arc<Waiting>);
 
 /// Integrations that an identity service accepted for the first time, to be written down off the calls' path.
 pub struct AcceptedReceiver(pub(crate) mpsc::Receiver<IntegrationName>);
@@ -37,61 +88,176 @@ impl AcceptedReceiver {
 }
 
 impl FlagQueue {
-    /// A queue of `most` changes, and its end for the worker.
+    /// Room for `most` accounts, and its end for the worker.
     pub(crate) fn new(most: usize, metrics: Metrics) -> (Self, FlagReceiver) {
-        let (queue, receiver) = mpsc::channel(most.max(1));
-        (Self { queue, metrics }, FlagReceiver(receiver))
+        let waiting = Arc::new(Waiting {
+            accounts: Mutex::default(),
+            most: most.max(1),
+            dropped: AtomicU64::new(0),
+            news: Notify::new(),
+        });
+        (Self { waiting: Arc::clone(&waiting), metrics }, FlagReceiver(waiting))
     }
 
-    /// Leaves a change for the worker; a full queue drops it, counted and logged, rather than delay a reply.
-    pub(crate) fn put(&self, account: AccountId, reason: Reason, integration: Option<IntegrationName>, at: Timestamp) {
-        let change = FlagChange { account, reason, integration, at };
-        if let Err(error) = self.queue.try_send(change) {
-            self.metrics.flags_dropped.inc();
-            let change = error.into_inner();
-            tracing::error!(
-                account.tag = account_tag(&change.account),
-                flag.reason = change.reason.code(),
-                "flag.dropped"
-            );
+    /// Leaves a sighting for the worker. Where as many accounts wait as there is room for, one more is dropped, counted
+    /// and logged, rather than delay a reply.
+    pub(crate) fn put(&self, sighting: Sighting) {
+        let mut accounts = self.waiting.accounts();
+        let Accounts { gathered, order } = &mut *accounts;
+        let is_full = gathered.len() >= self.waiting.most;
+        match gathered.entry(sighting.account.clone()) {
+            Entry::Occupied(mut known) => add(known.get_mut(), sighting),
+            Entry::Vacant(_) if is_full => {
+                drop(accounts);
+                self.waiting.dropped.fetch_add(1, Ordering::Relaxed);
+                self.metrics.flags_dropped.inc();
+                tracing::error!(account.tag = account_tag(&sighting.account), "flag.dropped");
+            }
+            Entry::Vacant(free) => {
+                order.push_back(sighting.account.clone());
+                let new = Gathered { account: sighting.account.clone(), seen: Vec::new() };
+                add(free.insert(new), sighting);
+                drop(accounts);
+                self.waiting.news.notify_one();
+            }
         }
     }
 }
 
-/// Writes flags until `stop` is cancelled and the queue is empty. While the store fails it waits and tries again;
-/// nothing that was queued is given up.
-pub async fn write_flags(mut receiver: FlagReceiver, store: Arc<dyn FlagStore>, stop: CancellationToken) {
-    let mut batch = Vec::new();
-    loop {
-        let count = tokio::select! {
-            biased;
-            count = receiver.0.recv_many(&mut batch, BATCH) => count,
-            () = stop.cancelled(), if !receiver.0.is_closed() => {
-                receiver.0.close();
+/// Adds a sighting to what was gathered: a fact that was seen from the same place on the same day is counted up.
+fn add(gathered: &mut Gathered, sighting: Sighting) {
+    let Sighting { fact, integration, source, operation, at, .. } = sighting;
+    let is_full = gathered.seen.len() >= APART;
+    let same = gathered.seen.iter_mut().find(|seen| {
+        let same_place = seen.integration == integration && seen.source == Some(source) && seen.operation == operation;
+        is_alike(seen.fact, fact) && (same_place || is_full) && day(seen.last) == day(at)
+    });
+    match same {
+        Some(seen) => {
+            seen.count = seen.count.saturating_add(1);
+            (seen.first, seen.last) = (seen.first.min(at), seen.last.max(at));
+        }
+        None if is_full => tracing::warn!(account.tag = account_tag(&gathered.account), "flag.fact_dropped"),
+        None => gathered.seen.push(Seen {
+            fact,
+            integration,
+            source: Some(source),
+            operation: Cow::Borrowed(operation),
+            first: at,
+            last: at,
+            count: 1,
+        }),
+    }
+}
+
+fn day(at: Timestamp) -> i64 {
+    at.as_millis().div_euclid(DAY_MILLIS)
+}
+
+/// Whether two facts say the same.
+fn is_alike(one: Fact, other: Fact) -> bool {
+    match (one, other) {
+        (Fact::Refused(a, one), Fact::Refused(b, other)) => {
+            a == b && one.could_be_set == other.could_be_set && one.repeat.is_some() == other.repeat.is_some()
+        }
+        (one, other) => one == other,
+    }
+}
+
+/// The worker that writes flags.
+pub struct FlagWriter {
+    /// Where they are written.
+    pub store: Arc<dyn FlagStore>,
+    /// Where what could not be written at the end is left for the next start.
+    pub leftovers: PathBuf,
+    /// Shows whether flags get written.
+    pub health: Component,
+    /// For the health.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl FlagWriter {
+    /// Writes flags until `stop` is cancelled and nothing waits. While the store fails it waits and tries again; at the
+    /// end what could not be written is left in a file, which the next start reads first.
+    pub async fn run(self, receiver: FlagReceiver, stop: CancellationToken) {
+        let waiting = receiver.0;
+        let mut batch = leftovers::read(&self.leftovers);
+        let mut from_file = !batch.is_empty();
+        loop {
+            let is_last = stop.is_cancelled();
+            if batch.is_empty() {
+                batch = waiting.take(BATCH);
+            }
+            if batch.is_empty() {
+                if is_last {
+                    return;
+                }
+                tokio::select! {
+                    () = waiting.news.notified() => {}
+                    () = stop.cancelled() => {}
+                }
                 continue;
             }
-        };
-        if count == 0 {
-            return;
-        }
-        let mut away = false;
-        let flags = loop {
-            match store.record(&batch).await {
-                Ok(flags) => break flags,
-                Err(error) => {
-                    if !away {
-                        tracing::warn!(error = %error, waiting = batch.len(), "flag.store_failed");
-                        away = true;
+            match self.record(&batch, &stop).await {
+                Ok(recorded) => {
+                    tell(recorded);
+                    batch.clear();
+                    if std::mem::take(&mut from_file) {
+                        leftovers::remove(&self.leftovers);
                     }
-                    tokio::time::sleep(STORE_RETRY).await;
+                    self.show(&waiting, None, 0);
+                }
+                Err(error) => {
+                    self.show(&waiting, Some(&error), batch.len());
+                    if is_last {
+                        batch.extend(waiting.take(usize::MAX));
+                        return leftovers::write(&self.leftovers, &batch);
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(STORE_RETRY) => {}
+                        () = stop.cancelled() => {}
+                    }
                 }
             }
-        };
-        // After the commit: whoever reads these lines finds the flags, also after a SIGKILL.
-        for (change, flag) in batch.drain(..).zip(flags) {
+        }
+    }
+
+    /// A store that hangs is given up a moment after the stop, so that there is time left for the file.
+    async fn record(&self, batch: &[Gathered], stop: &CancellationToken) -> Result<Vec<Option<Recorded>>, StoreError> {
+        tokio::select! {
+            recorded = self.store.record(batch) => recorded,
+            () = async { stop.cancelled().await; tokio::time::sleep(STOP_PATIENCE).await } => Err(StoreError::away()),
+        }
+    }
+
+    /// A failing store and dropped flags are for somebody to see, and for nobody to wait for.
+    fn show(&self, waiting: &Waiting, error: Option<&StoreError>, held: usize) {
+        let (now, dropped) = (self.clock.now(), waiting.dropped.load(Ordering::Relaxed));
+        let count = held + waiting.accounts().gathered.len();
+        if let Some(error) = error {
+            let text = format!("{count} accounts wait to be written, {dropped} were dropped: {}", error.report());
+            if self.health.fails(Status::Degraded, &text, now) {
+                tracing::warn!(error = %error, waiting = count, "flag.store_failed");
+            }
+        } else if waiting.dropped.swap(0, Ordering::Relaxed) > 0 {
+            self.health.fails(Status::Degraded, &format!("{dropped} flags were dropped, as too many waited"), now);
+        } else {
+            self.health.works(now);
+        }
+    }
+}
+
+/// After the commit: whoever reads these lines finds the flags, also after a SIGKILL.
+fn tell(recorded: Vec<Option<Recorded>>) {
+    for recorded in recorded.into_iter().flatten() {
+        let reasons: Vec<&str> = recorded.reasons.iter().map(|reason| Reason::code(*reason)).collect();
+        let (tag, state) = (account_tag(&recorded.account), recorded.state.label());
+        if reasons.is_empty() {
+            tracing::info!(flag.id = %recorded.flag, flag.state = state, account.tag = tag, "flag.cleared");
+        } else {
             tracing::info!(
-                flag.id = %flag, flag.reason = change.reason.code(),
-                account.tag = account_tag(&change.account), "flag.recorded"
+                flag.id = %recorded.flag, flag.reason = reasons.join(","), flag.state = state,
+                account.tag = tag, "flag.recorded"
             );
         }
     }

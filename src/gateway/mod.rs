@@ -5,6 +5,7 @@ mod call;
 mod canary;
 mod flagging;
 mod incidents;
+mod leftovers;
 mod message;
 mod nonces;
 mod outcome;
@@ -24,7 +25,7 @@ mod verify_tests;
 pub use crate::contract::AccountSource;
 pub use attempts::{LedgerReceiver, keep_ledger};
 pub use call::{Body, Call, Presented, Reply};
-pub use flagging::{AcceptedReceiver, FlagReceiver, write_flags};
+pub use flagging::{AcceptedReceiver, FlagReceiver, FlagWriter};
 pub use outcome::{CallError, Outcome, Stranger};
 pub use question::IdentityUse;
 pub use route::{

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::contract::{AccountSource, Authorization, ContractError, Freshness};
 use crate::domain::{
-    AccountId, Credentials, IncidentId, IntegrationName, NoAnswer, Rejection, SignIn, Timestamp, Verdict, review,
+    AccountId, Credentials, Fact, GuessFacts, IncidentId, IntegrationName, NoAnswer, Rejection, SignIn, Timestamp,
+    Verdict,
 };
 use crate::gateway::call::{Body, Call, Presented, Reply};
 use crate::gateway::message::{Request, SignInRequest, read_message};
@@ -17,7 +18,7 @@ use crate::gateway::question::{Asked, Origin};
 use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
 use crate::gateway::state::Gateway;
 use crate::gateway::table::{InstitutionEntry, Served};
-use crate::gateway::verify::Scope;
+use crate::gateway::verify::{Scope, Verified};
 use crate::soap::Version;
 use crate::telemetry::{CallKind, account_tag};
 
@@ -170,8 +171,8 @@ impl Gateway {
     fn integration_answered(&self, call: &Call, name: &IntegrationName, verdict: Verdict) -> Option<Instant> {
         let check = call.place.route().settings.integration_check;
         let known = self.knows(name);
-        if known && let Some(reason) = review(SignIn::KnownIntegration, verdict) {
-            self.flag(call.place.table(), name.account(), reason, Some(name));
+        if known && let Some(fact) = Fact::of(SignIn::KnownIntegration, verdict, GuessFacts::default()) {
+            self.sighted(call, name.account(), fact, Some(name), None);
         }
         match verdict {
             Verdict::Accept { .. } => {
@@ -224,7 +225,7 @@ impl Gateway {
         let verified = self.verifier.verify(&scope, asked, credentials, call.deadline).await;
         if let Some(took) = verified.asked_for {
             route.metrics.account_seconds.observe(took.as_secs_f64());
-            self.account_answered(call, institution, account, integration, verified.verdict);
+            self.account_answered(call, institution, account, integration, verified);
         }
         match verified.verdict {
             Verdict::Reject(rejection) => return Outcome::Refused(rejection, source),
@@ -252,20 +253,16 @@ impl Gateway {
         institution: &InstitutionEntry,
         account: &AccountId,
         by: Option<&IntegrationName>,
-        verdict: Verdict,
+        verified: Verified,
     ) {
-        match (verdict, institution.asked(account)) {
+        let Some(fact) = Fact::of(SignIn::Account, verified.verdict, verified.guess) else { return };
+        let used = match institution.asked(account) {
             // Nobody was asked.
-            (Verdict::Reject(Rejection::Shielded | Rejection::Unacceptable), _) => {}
-            (Verdict::Reject(rejection), Asked::Service(used)) => {
-                self.look_again(institution, used, account, rejection, by);
-            }
-            (verdict, _) => {
-                if let Some(reason) = review(SignIn::Account, verdict) {
-                    self.flag(call.place.table(), account, reason, by);
-                }
-            }
-        }
+            _ if verified.verdict == Verdict::Reject(Rejection::Unacceptable) => None,
+            Asked::Service(used) => Some(used),
+            Asked::Registry(..) => None,
+        };
+        self.sighted(call, account, fact, by, used);
     }
 
     /// Steps 9 and 11: the reply, one line, counters.

@@ -3,19 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::sync::Cache;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::Timestamp;
-use crate::domain::{AccountId, IntegrationName, Rejection, SignIn, Verdict, review};
-use crate::gateway::flagging::FlagQueue;
+use crate::domain::{AccountId, Fact, GuessFacts, Rejection};
+use crate::gateway::flagging::{FlagQueue, Sighting};
 use crate::gateway::question::IdentityUse;
 use crate::gateway::verify::Verifier;
+use crate::identity::SecondLook;
 
 /// Looks that go on at once; one more is left out rather than waited for.
 const AT_ONCE: usize = 8;
 /// How long a look may take: nobody waits for it.
 const TIME: Duration = Duration::from_secs(10);
+/// How long, and for how many accounts, it is remembered that a password is kept elsewhere: not every refusal is looked
+/// at again.
+const ELSEWHERE_FOR: Duration = Duration::from_hours(24);
+const ELSEWHERE: u64 = 100_000;
 
 /// Who looks again.
 #[derive(Clone)]
@@ -23,42 +28,27 @@ pub(crate) struct Looker {
     room: Arc<Semaphore>,
     verifier: Arc<Verifier>,
     flags: FlagQueue,
+    elsewhere: Cache<AccountId, ()>,
 }
 
 /// A refusal that is looked at again.
 pub(crate) struct Refusal {
-    pub(crate) account: AccountId,
     pub(crate) rejection: Rejection,
-    pub(crate) integration: Option<IntegrationName>,
-    /// Monitoring's own accounts never flag.
-    pub(crate) may_flag: bool,
-    pub(crate) at: Timestamp,
+    pub(crate) guess: GuessFacts,
+    /// What is told of it where it may flag: monitoring's own accounts never do.
+    pub(crate) sighting: Option<Sighting>,
 }
 
 impl Looker {
     pub(crate) fn new(verifier: Arc<Verifier>, flags: FlagQueue) -> Self {
-        Self { room: Arc::new(Semaphore::new(AT_ONCE)), verifier, flags }
+        let elsewhere = Cache::builder().max_capacity(ELSEWHERE).time_to_live(ELSEWHERE_FOR).build();
+        Self { room: Arc::new(Semaphore::new(AT_ONCE)), verifier, flags, elsewhere }
     }
 
-    /// Looks again, learns which identifiers are one person's, and flags what must be acted on: never an account whose
-    /// password is kept elsewhere.
-    pub(crate) async fn look(self, used: IdentityUse, refusal: Refusal) {
-        let Refusal { account, rejection, integration, may_flag, at } = refusal;
-        let look = match self.room.try_acquire() {
-            Ok(_room) => {
-                let deadline = Instant::now() + TIME;
-                match timeout_at(deadline, used.service.look_again(&account, deadline)).await {
-                    Ok(Ok(look)) => look,
-                    Ok(Err(error)) => {
-                        tracing::debug!(identity.name = used.service.name(), error = %error, "identity.no_second_look");
-                        None
-                    }
-                    Err(_) => None,
-                }
-            }
-            Err(_) => None,
-        };
-        let look = look.unwrap_or_default();
+    /// Looks again, learns which identifiers are one person's, and tells what may flag: never an account whose password
+    /// is kept elsewhere.
+    pub(crate) async fn look(self, used: IdentityUse, account: AccountId, refusal: Refusal) {
+        let look = self.ask(&used, &account).await.unwrap_or_default();
         if let Some((primary, others)) = look.identifiers.split_first() {
             for alias in others.iter().filter(|alias| *alias != primary) {
                 self.verifier.shield.join(alias, primary);
@@ -67,12 +57,26 @@ impl Looker {
                 self.verifier.shield.join(&account, primary);
             }
         }
-        let rejection = look.rejection.unwrap_or(rejection);
-        if let Some(reason) = review(SignIn::Account, Verdict::Reject(rejection))
-            && may_flag
-            && !look.kept_elsewhere
+        if look.kept_elsewhere {
+            self.elsewhere.insert(account.clone(), ());
+        }
+        let rejection = look.rejection.unwrap_or(refusal.rejection);
+        if let Some(sighting) = refusal.sighting
+            && !self.elsewhere.contains_key(&account)
         {
-            self.flags.put(account, reason, integration, at);
+            self.flags.put(Sighting { fact: Fact::Refused(rejection, refusal.guess), ..sighting });
+        }
+    }
+
+    async fn ask(&self, used: &IdentityUse, account: &AccountId) -> Option<SecondLook> {
+        let _room = self.room.try_acquire().ok()?;
+        let deadline = Instant::now() + TIME;
+        match timeout_at(deadline, used.service.look_again(account, deadline)).await.ok()? {
+            Ok(look) => look,
+            Err(error) => {
+                tracing::debug!(identity.name = used.service.name(), error = %error, "identity.no_second_look");
+                None
+            }
         }
     }
 }

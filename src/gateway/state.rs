@@ -8,10 +8,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{AccountId, Clock, IncidentId, IntegrationName, Reason, Rejection};
+use crate::domain::{AccountId, Clock, Fact, IncidentId, IntegrationName};
 use crate::gateway::attempts::{CallerRates, Ledger, LedgerReceiver, Shield};
-use crate::gateway::call::Reply;
-use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver};
+use crate::gateway::call::{Call, Reply};
+use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver, Sighting};
 use crate::gateway::incidents::Incidents;
 use crate::gateway::nonces::Nonces;
 use crate::gateway::outcome::{CallError, Outcome};
@@ -20,7 +20,7 @@ use crate::gateway::replies::failure_without_route;
 use crate::gateway::second_look::{Looker, Refusal};
 use crate::gateway::settings::{CacheSettings, FlagSettings, ShieldSettings, SlowDownSettings};
 use crate::gateway::slow_down::SlowDown;
-use crate::gateway::table::{Endpoint, Fingerprint, InstitutionEntry, Place, RouteTable};
+use crate::gateway::table::{Endpoint, Fingerprint, Place, RouteTable};
 use crate::gateway::verify::Verifier;
 use crate::identity::IntegrationRegistry;
 use crate::soap::Version;
@@ -259,28 +259,32 @@ impl Gateway {
         }
     }
 
-    /// Looks again at an account that `used` refused just now, and flags what must be acted on; nobody waits for it.
-    pub(crate) fn look_again(
+    /// Tells what somebody who was asked just now said of an account. A refusal by `used` is looked at again first;
+    /// nobody waits for it.
+    pub(crate) fn sighted(
         &self,
-        institution: &InstitutionEntry,
-        used: IdentityUse,
+        call: &Call,
         account: &AccountId,
-        rejection: Rejection,
+        fact: Fact,
         by: Option<&IntegrationName>,
+        used: Option<IdentityUse>,
     ) {
-        let refusal = Refusal {
+        let entry = call.place.table().institutions.get(account.institution());
+        let sighting = entry.is_none_or(|entry| entry.may_flag(account)).then(|| Sighting {
             account: account.clone(),
-            rejection,
+            fact,
             integration: self.registered(by),
-            may_flag: institution.may_flag(account),
+            source: call.source,
+            operation: call.place.endpoint().served.sign_in_operation(),
             at: self.clock.now(),
-        };
-        self.asks.spawn(self.looker.clone().look(used, refusal));
-    }
-
-    pub(crate) fn flag(&self, table: &RouteTable, account: &AccountId, reason: Reason, by: Option<&IntegrationName>) {
-        if table.institutions.get(account.institution()).is_none_or(|entry| entry.may_flag(account)) {
-            self.flags.put(account.clone(), reason, self.registered(by), self.clock.now());
+        });
+        match (fact, used, sighting) {
+            (Fact::Refused(rejection, guess), Some(used), sighting) => {
+                let refusal = Refusal { rejection, guess, sighting };
+                self.asks.spawn(self.looker.clone().look(used, account.clone(), refusal));
+            }
+            (_, _, Some(sighting)) => self.flags.put(sighting),
+            (_, _, None) => {}
         }
     }
 

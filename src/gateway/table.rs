@@ -48,6 +48,15 @@ pub(crate) enum Served {
     Authenticate,
 }
 
+impl Served {
+    /// The operation by which accounts sign in here.
+    pub(crate) const fn sign_in_operation(self) -> &'static str {
+        match self {
+            Self::Alma(_) | Self::Authenticate => "authenticateUser",
+        }
+    }
+}
+
 /// One path of a route.
 pub struct Endpoint {
     pub(crate) route: Arc<Route>,

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use crate::domain::{AccountId, Answer, Caller, Clock, Credentials, GuessTag, NoAnswer, Rejection, SignIn, Verdict};
+use crate::domain::{
+    AccountId, Answer, Caller, Clock, Credentials, GuessFacts, GuessTag, NoAnswer, Rejection, SignIn, Verdict,
+};
 use crate::gateway::attempts::{CallerRates, Shield};
 use crate::gateway::question::{Asked, Digest, IdentityUse, Origin, Question};
 use crate::gateway::route::MustChangeRule;
@@ -47,9 +49,22 @@ struct Yes {
 /// processors wait for each other.
 type AccountMark = [u8; 16];
 
+/// An answer, and what is known of the password where it was refused.
+#[derive(Clone, Copy)]
+struct Heard {
+    answer: Answer,
+    guess: GuessFacts,
+}
+
+impl From<Answer> for Heard {
+    fn from(answer: Answer) -> Self {
+        Self { answer, guess: GuessFacts::default() }
+    }
+}
+
 /// How a question to an identity service ended, for all who joined it.
 struct Landed {
-    said: Result<Answer, IdentityError>,
+    said: Result<Heard, IdentityError>,
     /// Whose budget it was asked from.
     caller: Caller,
 }
@@ -57,15 +72,14 @@ struct Landed {
 impl Landed {
     fn is_shielded(&self) -> bool {
         match &self.said {
-            Ok(Answer::Rejected(rejection)) => *rejection == Rejection::Shielded,
-            Ok(Answer::Accepted | Answer::MustChange) => false,
+            Ok(heard) => heard.answer == Answer::Rejected(Rejection::Shielded),
             Err(error) => error.detail == SPENT,
         }
     }
 }
 
 /// An answer that is shared with those who wait for it, and not remembered.
-struct Passing(Result<Answer, NoAnswer>);
+struct Passing(Result<Heard, NoAnswer>);
 
 /// The verdict and how it came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +87,15 @@ pub(crate) struct Verified {
     pub(crate) verdict: Verdict,
     /// How long the answer took, where somebody was asked just now.
     pub(crate) asked_for: Option<Duration>,
+    /// What is known of a password that was refused.
+    pub(crate) guess: GuessFacts,
+}
+
+impl Verified {
+    /// A verdict for which nobody was asked.
+    fn unasked(verdict: Verdict) -> Self {
+        Self { verdict, asked_for: None, guess: GuessFacts::default() }
+    }
 }
 
 /// The verdict cache and the asks in flight.
@@ -124,7 +147,7 @@ impl Verifier {
         let digest = self.digest(scope, &credentials);
         if let Some(yes) = self.remembered.get(&digest).await {
             self.metrics.cache_hits.inc();
-            return Verified { verdict: Verdict::Accept { must_change: yes.must_change }, asked_for: None };
+            return Verified::unasked(Verdict::Accept { must_change: yes.must_change });
         }
         let (asked, origin) = asked();
         let question = Question {
@@ -138,7 +161,7 @@ impl Verifier {
         if let Asked::Service(_) = &asked
             && let Err(verdict) = self.may_ask(&question).await
         {
-            return Verified { verdict, asked_for: None };
+            return Verified::unasked(verdict);
         }
         let (verifier, started) = (Arc::clone(self), Instant::now());
         let ask = self.asks.spawn(async move { verifier.ask(asked, question).await });
@@ -150,7 +173,11 @@ impl Verifier {
             }
             Err(_) => Err(NoAnswer::TimedOut),
         };
-        Verified { verdict: Verdict::from(said), asked_for: Some(started.elapsed()) }
+        Verified {
+            guess: said.map(|heard| heard.guess).unwrap_or_default(),
+            verdict: Verdict::from(said.map(|heard| heard.answer)),
+            asked_for: Some(started.elapsed()),
+        }
     }
 
     /// Whether a question goes on to an identity service: not when its guess was refused lately, and not faster than
@@ -189,7 +216,7 @@ impl Verifier {
         let _ = self.remembered.invalidate_entries_if(move |_, yes| yes.account == changed);
     }
 
-    async fn ask(&self, asked: Asked, question: Question) -> Result<Answer, NoAnswer> {
+    async fn ask(&self, asked: Asked, question: Question) -> Result<Heard, NoAnswer> {
         let before = self.changes.load(Ordering::SeqCst);
         let digest = question.digest;
         let answered = self
@@ -197,11 +224,11 @@ impl Verifier {
             .try_get_with(digest, async {
                 let changes = self.changes.load(Ordering::SeqCst);
                 let said = match &asked {
-                    Asked::Registry(..) => self.put(&asked, &question).await.map(|said| said.answer),
+                    Asked::Registry(..) => self.put(&asked, &question).await.map(|said| Heard::from(said.answer)),
                     Asked::Service(used) => self.ask_service(&asked, used, &question).await,
                 };
                 let said = said.map_err(|error| error.no_answer);
-                let must_change = match (said, question.must_change) {
+                let must_change = match (said.map(|heard| heard.answer), question.must_change) {
                     (Ok(Answer::Accepted), _) => false,
                     (Ok(Answer::MustChange), MustChangeRule::Accept) => true,
                     (Ok(Answer::MustChange), MustChangeRule::Refuse) | (Ok(Answer::Rejected(_)) | Err(_), _) => {
@@ -220,8 +247,8 @@ impl Verifier {
             self.remembered.invalidate(&digest).await;
         }
         match answered {
-            Ok(Yes { must_change: false, .. }) => Ok(Answer::Accepted),
-            Ok(Yes { must_change: true, .. }) => Ok(Answer::MustChange),
+            Ok(Yes { must_change: false, .. }) => Ok(Answer::Accepted.into()),
+            Ok(Yes { must_change: true, .. }) => Ok(Answer::MustChange.into()),
             Err(passing) => passing.0,
         }
     }
@@ -232,7 +259,7 @@ impl Verifier {
         asked: &Asked,
         used: &IdentityUse,
         question: &Question,
-    ) -> Result<Answer, IdentityError> {
+    ) -> Result<Heard, IdentityError> {
         let person = self.shield.person(question.credentials.account());
         let caller = question.origin.caller();
         loop {
@@ -260,7 +287,7 @@ impl Verifier {
         used: &IdentityUse,
         person: AccountId,
         question: &Question,
-    ) -> Result<Answer, IdentityError> {
+    ) -> Result<Heard, IdentityError> {
         if let Some(error) = used.service.refuses(question.credentials.account()) {
             self.metrics.identity_asked(asked.name(), "held-back");
             return Err(error);
@@ -270,15 +297,23 @@ impl Verifier {
         let now = self.clock.now();
         let turn = match self.shield.reserve(person, caller, &question.tag, refuses_must_change, rule, now).await {
             Ok(turn) => turn,
-            Err(Verdict::Reject(rejection)) => return Ok(Answer::Rejected(rejection)),
+            Err(Verdict::Reject(rejection)) => return Ok(Answer::Rejected(rejection).into()),
             Err(Verdict::Undecided(why)) => return Err(IdentityError::unsent(why, SPENT)),
             Err(Verdict::Accept { .. }) => {
                 return Err(IdentityError::unsent(NoAnswer::Protocol, "a shield accepts nobody"));
             }
         };
         let said = self.put(asked, question).await;
-        self.shield.settle(&turn, question.tag, &said, rule, self.clock.now());
-        said.map(|said| said.answer)
+        let now = self.clock.now();
+        let guess = match said.as_ref().map(|said| said.answer) {
+            Ok(Answer::Rejected(rejection)) => GuessFacts {
+                repeat: self.shield.repeat(&turn, &question.tag, now),
+                could_be_set: rejection != Rejection::Unacceptable && used.service.could_be_set(&question.credentials),
+            },
+            Ok(Answer::Accepted | Answer::MustChange) | Err(_) => GuessFacts::default(),
+        };
+        self.shield.settle(&turn, question.tag, &said, rule, now);
+        said.map(|said| Heard { answer: said.answer, guess })
     }
 
     /// Puts a question, counts it, and tells why there is no answer.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{Clock, Password, Timestamp};
+use crate::domain::{Answer, Clock, Fact, GuessFacts, History, NoAnswer, Password, SignIn, Timestamp, Verdict, review};
 use crate::identity::{HashingPool, HashingSettings};
 
 pub(crate) fn settings() -> HashingSettings {
@@ -33,6 +33,13 @@ pub(crate) fn source() -> IpAddr {
 
 pub(crate) fn later() -> Instant {
     Instant::now() + Duration::from_mins(10)
+}
+
+/// The code of the flag that an answer alone gives an account, or `-`.
+pub(crate) fn flag_of(said: Result<Answer, NoAnswer>) -> &'static str {
+    let fact = Fact::of(SignIn::Account, Verdict::from(said), GuessFacts::default());
+    let findings = fact.map(|fact| review(fact, &History::default())).unwrap_or_default();
+    findings.first().map_or("-", |finding| finding.reason.code())
 }
 
 pub(crate) struct StillClock(AtomicI64);

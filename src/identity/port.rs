@@ -104,6 +104,12 @@ pub trait IdentityService: Send + Sync {
         None
     }
 
+    /// Whether a password could have been set at the service by its documented rules: one that could not was stored
+    /// somewhere else before. Says nothing of what the rules are.
+    fn could_be_set(&self, _credentials: &Credentials) -> bool {
+        true
+    }
+
     /// What else the service knows of an account that it refused; `None` when it is not asked such things. Sends no
     /// password.
     ///

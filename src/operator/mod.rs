@@ -11,7 +11,7 @@ mod tests;
 
 pub use accounts::{AccountView, Accounts, NewAccount, NextSignIn};
 pub use error::OperatorError;
-pub use flags::{FlagView, Flags};
+pub use flags::{FlagDetailView, FlagPageView, FlagView, Flags, ReasonView, Signature, SourceView, TrailView};
 pub use integrations::{IntegrationView, Integrations, Secret};
 pub use moment::{ExpiryError, parse_expiry};
 pub use secret::PasswordRule;

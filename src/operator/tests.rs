@@ -1,18 +1,20 @@
 //! Operators' work from end to end, over a database of its own.
 
+use std::borrow::Cow;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::domain::{Clock, Reason, Timestamp};
+use crate::domain::{Clock, Fact, GuessFacts, Rejection, Timestamp};
 use crate::identity::fixture::{self, StillClock, later, password, source};
 use crate::identity::{HashingPool, IntegrationRegistry, Lane, Match, RegistryAnswer, Turn};
 use crate::operator::{Accounts, Flags, Integrations, NewAccount, NextSignIn, OperatorError, PasswordRule, Secret};
 use crate::store::suite::harness::{self, Fresh, account, integration};
-use crate::store::{Change, ChangeFeed, FlagChange, FlagStore, News};
+use crate::store::{Change, ChangeFeed, FlagFilter, FlagOrder, FlagStore, Gathered, News, Seen};
 
 /// 2027-01-15T08:00:00Z.
 const NOW: i64 = 1_800_000_000_000;
@@ -168,22 +170,30 @@ async fn a_rotation_lets_both_in_for_a_while() {
 #[tokio::test]
 async fn flags_are_shown_in_their_public_shape() {
     let bench = Bench::new().await;
-    let change = |reason, at| FlagChange {
-        account: account("legacy"),
-        reason,
+    let seen = |fact, at| Seen {
+        fact,
         integration: Some(integration("demo")),
-        at: Timestamp::from_millis(at),
+        source: Some(IpAddr::from([192, 0, 2, 1])),
+        operation: Cow::Borrowed("authenticateUser"),
+        first: Timestamp::from_millis(at),
+        last: Timestamp::from_millis(at),
+        count: 1,
     };
-    let changes = [change(Reason::NoPassword, NOW), change(Reason::MustChange, NOW + 60_000)];
-    let ids = bench.fresh.database.flags().record(&changes).await.expect("recorded");
-    let listed = Flags::new(&bench.fresh.database).list().await.expect("listed");
+    let no_password = Fact::Refused(Rejection::NoPassword, GuessFacts::default());
+    let seen = vec![seen(no_password, NOW), seen(Fact::MustChange, NOW + 60_000)];
+    let gathered = [Gathered { account: account("legacy"), seen }];
+    let recorded = bench.fresh.database.flags().record(&gathered).await.expect("recorded").remove(0);
+    let id = recorded.expect("a flag").flag;
+    let flags = Flags::new(&bench.fresh.database, bench.clock.clone());
+    let page = flags.page(&FlagFilter::default(), FlagOrder::Severity, None, 10).await.expect("listed");
+    assert_eq!((page.next, page.total.as_str()), (None, "1"));
     let expected = json!([{
-        "id": ids[0].as_str(), "institution": "01DEMO_INST", "account": "legacy", "state": "open",
-        "reasons": ["must-change", "no-password"], "severity": "high", "first_seen": "2027-01-15T08:00:00Z",
+        "id": id.as_str(), "institution": "01DEMO_INST", "account": "legacy", "state": "open",
+        "reasons": ["must-change", "no-password"], "severity": "high", "confidence": "high", "first_seen": "2027-01-15T08:00:00Z",
         "last_seen": "2027-01-15T08:01:00Z", "count": 2,
-        "integrations": ["AlmaSDK-demo-institutionCode-01DEMO_INST"],
+        "integrations": ["AlmaSDK-demo-institutionCode-01DEMO_INST"], "snoozed_until": null,
     }]);
-    assert_eq!(serde_json::to_value(listed).expect("JSON"), expected);
+    assert_eq!(serde_json::to_value(page.flags).expect("JSON"), expected);
 }
 
 #[tokio::test]

@@ -8,8 +8,6 @@ mod changes;
 mod database;
 mod error;
 mod feed;
-mod flag_list;
-mod flag_totals;
 mod flags;
 mod hash;
 mod inspect;
@@ -26,8 +24,11 @@ pub use changes::{Change, ChangeTable};
 pub use database::Database;
 pub use error::StoreError;
 pub use feed::{ChangeFeed, News};
-pub use flag_list::{FlagRecord, FlagState};
-pub use flags::{FlagChange, FlagId, FlagStore, FlagTable};
+pub use flags::{
+    Acted, Action, FlagCursor, FlagDay, FlagDetail, FlagFilter, FlagId, FlagOrder, FlagPage, FlagRecord, FlagStore,
+    FlagTable, GATEWAY, Gathered, Import, ListedAccount, ReasonRecord, RecordFuture, Recorded, Seen, SourceKind,
+    SourceRecord, Total, TrailRecord,
+};
 pub use hash::StoredHash;
 pub use inspect::{Tables, inspect};
 pub use integrations::{IntegrationRecord, IntegrationTable, PreviousSecret};

@@ -42,11 +42,23 @@ pub(crate) fn optional_hash(row: &AnyRow, column: &'static str) -> Result<Option
 
 /// The account in the columns `institution` and the one named.
 pub(crate) fn account(row: &AnyRow, column: &'static str) -> Result<AccountId, StoreError> {
-    let institution =
-        Institution::parse(&text(row, "institution")?).map_err(|_| StoreError::unreadable("institution"))?;
-    AccountId::parse(&institution, &text(row, column)?).map_err(|_| StoreError::unreadable(column))
+    AccountId::parse(&institution(row)?, &text(row, column)?).map_err(|_| StoreError::unreadable(column))
+}
+
+/// The institution in the column of that name.
+pub(crate) fn institution(row: &AnyRow) -> Result<Institution, StoreError> {
+    Institution::parse(&text(row, "institution")?).map_err(|_| StoreError::unreadable("institution"))
 }
 
 pub(crate) fn integration(row: &AnyRow, column: &'static str) -> Result<IntegrationName, StoreError> {
     IntegrationName::parse(&text(row, column)?).map_err(|_| StoreError::unreadable(column))
+}
+
+pub(crate) fn optional_text(row: &AnyRow, column: &'static str) -> Result<Option<String>, StoreError> {
+    row.try_get(column).map_err(|_| StoreError::unreadable(column))
+}
+
+/// A count as it is stored.
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

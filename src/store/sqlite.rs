@@ -82,6 +82,7 @@ pub(crate) fn migrator() -> Migrator {
     let migrations = [
         (1, "first tables", include_str!("migrations/sqlite/0001_first_tables.sql")),
         (2, "attempts", include_str!("migrations/sqlite/0002_attempts.sql")),
+        (3, "flags", include_str!("migrations/sqlite/0003_flags.sql")),
     ];
     Migrator::with_migrations(
         migrations

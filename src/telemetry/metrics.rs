@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::domain::{NoAnswer, Reason, Rejection};
+use crate::domain::{FlagState, NoAnswer, Reason, Rejection};
 
 /// Bounds in seconds of the call histogram: from a cached yes to the whole call's deadline.
 const CALL_SECONDS: [f64; 10] = [0.000_1, 0.001, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
@@ -255,9 +255,11 @@ impl Metrics {
         self.upstream_remaining.get_or_create(&ServiceLabels { service: service.to_owned() }).set(left);
     }
 
-    /// Sets how many flags stand open for a reason.
-    pub fn flags_open(&self, reason: Reason, count: i64) {
-        self.flags.get_or_create(&FlagLabels { state: "open", reason: reason.code() }).set(count);
+    /// Sets how many flags stand in a state for a reason.
+    pub fn flags_are(&self, counts: &[(FlagState, Reason, i64)]) {
+        for (state, reason, count) in counts {
+            self.flags.get_or_create(&FlagLabels { state: state.label(), reason: reason.code() }).set(*count);
+        }
     }
 
     /// The text that `/metrics` serves (OpenMetrics).
@@ -336,7 +338,7 @@ mod tests {
         route.fault("malformed");
         route.total_seconds.observe(0.002);
         metrics.identity_asked("embedded", "accepted");
-        metrics.flags_open(Reason::Locked, 3);
+        metrics.flags_are(&[(FlagState::Open, Reason::Locked, 3)]);
         let text = metrics.encode().expect("encodes");
         for line in [
             r#"soapgate_calls_total{route="/soap",outcome="accepted",reason=""} 1"#,

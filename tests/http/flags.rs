@@ -23,7 +23,7 @@ async fn call(gateway: &TestGateway, post: Post) {
 async fn flags_up_to(operator: &Operator, fence: &str) -> Vec<String> {
     let mut seen = Vec::new();
     until("the last flag", async || {
-        let flags = operator.flags().list().await.expect("flags");
+        let flags = operator.all_flags().await;
         seen = flags
             .iter()
             .map(|flag| format!("{} {} {}", flag.account, flag.reasons.join(","), flag.integrations.join(",")))
@@ -103,6 +103,6 @@ async fn an_integration_that_a_service_accepted_before_can_be_flagged() {
     let operator = gateway.beside().await;
     let expected = ["reader integration-refused AlmaSDK-reader-institutionCode-01DEMO_INST"];
     assert_eq!(flags_up_to(&operator, "reader").await, expected);
-    let flags = operator.flags().list().await.expect("flags");
+    let flags = operator.all_flags().await;
     assert_eq!(flags[0].count, 1, "only the refusal after it was accepted");
 }

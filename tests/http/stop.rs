@@ -86,7 +86,7 @@ async fn flags_of_the_last_calls_are_written() {
         exchange(gateway.soap, &alma(user, "anything").bytes()).await;
     }
     gateway.server.stop().await.expect("an orderly end");
-    let flags = operator.flags().list().await.expect("flags");
+    let flags = operator.all_flags().await;
     let mut accounts: Vec<&str> = flags.iter().map(|flag| flag.account.as_str()).collect();
     accounts.sort_unstable();
     assert_eq!(accounts, ["legacy", "locked"]);

@@ -11,8 +11,8 @@ use soapgate::app::{Server, SystemClock, open_database};
 use soapgate::config::{self, Settings};
 use soapgate::domain::{AccountId, Clock, Institution, IntegrationName, Password};
 use soapgate::identity::{HashingPool, HashingSettings};
-use soapgate::operator::{Accounts, Flags, Integrations, NewAccount, Secret, parse_expiry};
-use soapgate::store::{Database, NewAccountRecord, StoredHash};
+use soapgate::operator::{Accounts, FlagView, Flags, Integrations, NewAccount, Secret, parse_expiry};
+use soapgate::store::{Database, FlagFilter, FlagOrder, NewAccountRecord, StoredHash};
 
 use crate::support::client::exchange;
 
@@ -160,7 +160,15 @@ impl Operator {
     }
 
     pub(crate) fn flags(&self) -> Flags {
-        Flags::new(&self.database)
+        Flags::new(&self.database, Arc::new(SystemClock))
+    }
+
+    /// All flags there are.
+    pub(crate) async fn all_flags(&self) -> Vec<FlagView> {
+        let mut all = Vec::new();
+        let (filter, order) = (FlagFilter::default(), FlagOrder::default());
+        self.flags().all(&filter, order, |page| all.extend(page)).await.expect("flags");
+        all
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::domain::attempts::{AttemptRule, SlotKind};
-use crate::domain::{Rejection, Timestamp};
+use crate::domain::attempts::{AttemptRule, Caller, SlotKind};
+use crate::domain::{Rejection, Repeat, Timestamp};
 
 /// The longest time for which a refusal stands before the same password is asked again.
 pub const RECHECK_MAX: Duration = Duration::from_hours(6);
@@ -36,12 +36,15 @@ pub enum Recall {
     Refused(Rejection),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Guess {
     tag: GuessTag,
     said: Said,
     asked_at: Timestamp,
     stands_for: Duration,
+    /// Who presented it first, and when.
+    by: Caller,
+    since: Timestamp,
 }
 
 /// The guesses at one account.
@@ -69,11 +72,22 @@ impl Guesses {
         }
     }
 
-    /// Notes what became of a guess that was asked at `now`. A refusal stands for `recheck` at first and twice as long
-    /// each time that it is repeated.
-    pub fn note(&mut self, tag: GuessTag, said: Said, rule: &AttemptRule, now: Timestamp) {
+    /// Whether a guess was refused before, as far as this process remembers. Since when is known of the caller that
+    /// presented it first.
+    #[must_use]
+    pub fn repeat(&self, tag: &GuessTag, caller: &Caller, now: Timestamp) -> Option<Repeat> {
+        let guess = self.remembered.iter().find(|guess| guess.tag == *tag)?;
+        match guess.said {
+            Said::Refused(_) => Some(Repeat { since: if guess.by == *caller { guess.since } else { now } }),
+            Said::Accepted | Said::MustChange | Said::Unknown => None,
+        }
+    }
+
+    /// Notes what became of a guess of `caller` that was asked at `now`. A refusal stands for `recheck` at first and
+    /// twice as long each time that it is repeated.
+    pub fn note(&mut self, tag: GuessTag, said: Said, caller: &Caller, rule: &AttemptRule, now: Timestamp) {
         let before = self.remembered.iter().position(|guess| guess.tag == tag).map(|at| self.remembered.remove(at));
-        let stands_for = match (before, said) {
+        let stands_for = match (&before, said) {
             (Some(Guess { said: Said::Refused(_), stands_for, .. }), Said::Refused(_)) => {
                 stands_for.saturating_mul(2).min(RECHECK_MAX)
             }
@@ -91,7 +105,11 @@ impl Guesses {
         if self.remembered.len() >= REMEMBERED {
             self.remembered.remove(0);
         }
-        self.remembered.push(Guess { tag, said, asked_at: now, stands_for });
+        let (by, since) = match before {
+            Some(Guess { said: Said::Refused(_), by, since, .. }) => (by, since),
+            Some(_) | None => (caller.clone(), now),
+        };
+        self.remembered.push(Guess { tag, said, asked_at: now, stands_for, by, since });
     }
 
     /// Forgets every guess but the password last accepted.
@@ -129,10 +147,14 @@ mod tests {
         Timestamp::from_millis(minutes * 60_000)
     }
 
+    fn caller() -> Caller {
+        Caller::stored("01X/a")
+    }
+
     fn noted(said: &[(GuessTag, Said, i64)]) -> Guesses {
         let mut guesses = Guesses::default();
         for (tag, said, minute) in said {
-            guesses.note(*tag, *said, &AttemptRule::default(), at(*minute));
+            guesses.note(*tag, *said, &caller(), &AttemptRule::default(), at(*minute));
         }
         guesses
     }
@@ -142,7 +164,7 @@ mod tests {
         let mut guesses = Guesses::default();
         let mut minute = 0;
         for stands in [10, 20, 40, 80, 160, 320, 360, 360] {
-            guesses.note(WRONG, NO, &AttemptRule::default(), at(minute));
+            guesses.note(WRONG, NO, &caller(), &AttemptRule::default(), at(minute));
             let before = Timestamp::from_millis(at(minute + stands).as_millis() - 1);
             assert_eq!(guesses.recall(&WRONG, false, before), Recall::Refused(Rejection::WrongPassword));
             minute += stands;
@@ -186,7 +208,7 @@ mod tests {
         for n in 0..1_000_u16 {
             let mut tag = GuessTag::default();
             tag[..2].copy_from_slice(&n.to_le_bytes());
-            guesses.note(tag, NO, &AttemptRule::default(), at(0));
+            guesses.note(tag, NO, &caller(), &AttemptRule::default(), at(0));
         }
         assert_eq!(guesses.remembered.len(), REMEMBERED);
         assert!(guesses.is_live(at(19)) && !guesses.is_live(at(20)));
@@ -198,5 +220,14 @@ mod tests {
         guesses.join(noted(&[(WRONG, NO, 0)]));
         assert_eq!(guesses.recall(&WRONG, false, at(1)), Recall::Refused(Rejection::WrongPassword));
         assert_eq!(guesses.recall(&RIGHT, false, at(1)), Recall::Ask(SlotKind::Own));
+    }
+
+    #[test]
+    fn a_guess_that_is_refused_again_is_known_and_since_when_to_whoever_came_first() {
+        let guesses = noted(&[(WRONG, NO, 1), (WRONG, NO, 30), (RIGHT, Said::Accepted, 31)]);
+        assert_eq!(guesses.repeat(&WRONG, &caller(), at(40)), Some(Repeat { since: at(1) }));
+        assert_eq!(guesses.repeat(&WRONG, &Caller::stored("01X/b"), at(40)), Some(Repeat { since: at(40) }));
+        assert_eq!(guesses.repeat(&RIGHT, &caller(), at(40)), None);
+        assert_eq!(noted(&[(WRONG, Said::Unknown, 1)]).repeat(&WRONG, &caller(), at(2)), None);
     }
 }

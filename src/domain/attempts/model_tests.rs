@@ -46,6 +46,7 @@ struct Life {
 impl Life {
     fn call(&mut self, caller: u8, guess: u8, answers: bool) {
         let caller = Caller::stored(&caller.to_string());
+        let by = caller.clone();
         let kind = match self.guesses.recall(&[guess; 16], false, self.now) {
             Recall::Refused(_) => return,
             Recall::Ask(kind) => kind,
@@ -73,7 +74,7 @@ impl Life {
                 self.counted.push((self.now, caller, kind == SlotKind::Own));
             }
         }
-        self.guesses.note([guess; 16], said, &self.rule, self.now);
+        self.guesses.note([guess; 16], said, &by, &self.rule, self.now);
     }
 
     fn own_is_free(&self) -> bool {

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::domain::{
-    AccountId, AttemptRule, Caller, DAY, Gate, GuessTag, Guesses, Recall, Said, Slot, SlotKind, Timestamp, decide,
+    AccountId, AttemptRule, Caller, DAY, Gate, GuessTag, Guesses, Recall, Repeat, Said, Slot, SlotKind, Timestamp,
+    decide,
 };
 
 /// Parts that are locked apart.
@@ -192,8 +193,21 @@ impl Memory {
     }
 
     /// Notes what was said to a guess.
-    pub(crate) fn note(&self, person: &AccountId, tag: GuessTag, said: Said, rule: &AttemptRule, now: Timestamp) {
-        self.with(person, |entry| entry.guesses.note(tag, said, rule, now));
+    pub(crate) fn note(
+        &self,
+        person: &AccountId,
+        tag: GuessTag,
+        said: Said,
+        caller: &Caller,
+        rule: &AttemptRule,
+        now: Timestamp,
+    ) {
+        self.with(person, |entry| entry.guesses.note(tag, said, caller, rule, now));
+    }
+
+    /// Whether a guess was refused before.
+    pub(crate) fn repeat(&self, person: &AccountId, tag: &GuessTag, caller: &Caller, now: Timestamp) -> Option<Repeat> {
+        self.with(person, |entry| entry.guesses.repeat(tag, caller, now)).flatten()
     }
 
     /// Notes whether the budget is closed to a caller; true when that is new.
@@ -326,7 +340,7 @@ mod tests {
         for n in 0..400 {
             let person = account(&format!("p{n}"));
             if memory.make_room(&person, NOW) {
-                memory.note(&person, [7; 16], NO, &rule(1), NOW);
+                memory.note(&person, [7; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
                 known.push(person);
             }
         }
@@ -360,8 +374,8 @@ mod tests {
     fn an_unlock_forgets_and_a_lost_feed_forgets_refusals_only() {
         let (memory, person) = (Memory::new(100), account("reader"));
         assert!(memory.make_room(&person, NOW));
-        memory.note(&person, [1; 16], Said::Accepted, &rule(1), NOW);
-        memory.note(&person, [2; 16], NO, &rule(1), NOW);
+        memory.note(&person, [1; 16], Said::Accepted, &Caller::stored("01X/a"), &rule(1), NOW);
+        memory.note(&person, [2; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
         memory.forget_all();
         assert_eq!(memory.recall(&person, &[2; 16], false, NOW), Recall::Ask(SlotKind::First));
         assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::Own));

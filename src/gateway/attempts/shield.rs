@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{
-    AccountId, Answer, AttemptRule, Caller, Gate, GuessTag, NoAnswer, Recall, Rejection, Said, Slot, SlotKind,
+    AccountId, Answer, AttemptRule, Caller, Gate, GuessTag, NoAnswer, Recall, Rejection, Repeat, Said, Slot, SlotKind,
     Timestamp, Verdict,
 };
 use crate::gateway::attempts::ledger::Ledger;
@@ -56,6 +56,11 @@ impl Shield {
                 Some(rejection)
             }
         }
+    }
+
+    /// Whether a guess was refused before.
+    pub(crate) fn repeat(&self, turn: &Turn, tag: &GuessTag, now: Timestamp) -> Option<Repeat> {
+        self.memory.repeat(&turn.person, tag, &turn.slot.caller, now)
     }
 
     /// Takes a slot for a guess.
@@ -117,9 +122,11 @@ impl Shield {
         let (counted, guess) = match said {
             Ok(Answered { answer: Answer::Accepted, .. }) => (Counted::Accepted, Some(Said::Accepted)),
             Ok(Answered { answer: Answer::MustChange, .. }) => (Counted::Accepted, Some(Said::MustChange)),
-            // Nobody was asked.
-            Ok(Answered { answer: Answer::Rejected(Rejection::Unacceptable), .. })
-            | Err(IdentityError { sent: Sent::No, .. }) => (Counted::Unsent, None),
+            // Nobody was asked, and nobody need be the next time.
+            Ok(Answered { answer: Answer::Rejected(Rejection::Unacceptable), .. }) => {
+                (Counted::Unsent, Some(Said::Refused(Rejection::Unacceptable)))
+            }
+            Err(IdentityError { sent: Sent::No, .. }) => (Counted::Unsent, None),
             Ok(Answered { answer: Answer::Rejected(why), .. }) => (Counted::Refused, Some(Said::Refused(*why))),
             Err(IdentityError { sent: Sent::Maybe, .. }) => (Counted::Unknown, Some(Said::Unknown)),
         };
@@ -136,7 +143,7 @@ impl Shield {
             self.ledger.settle(Settlement { slot, settled, at: now });
         }
         if let Some(guess) = guess {
-            self.memory.note(&turn.person, tag, guess, rule, now);
+            self.memory.note(&turn.person, tag, guess, &turn.slot.caller, rule, now);
         }
         let is_alone = turn.id.is_none();
         self.memory.settle(&turn.person, &turn.slot, is_alone, counted, now);

@@ -145,8 +145,8 @@ mod tests {
     use reqwest::header::HeaderMap;
 
     use super::*;
-    use crate::domain::{Reason, SignIn, Verdict, review};
     use crate::identity::Sent;
+    use crate::identity::fixture::flag_of;
 
     const TABLE: &str = include_str!("README.md");
     const NOW: u64 = 22 * 3_600;
@@ -194,8 +194,7 @@ mod tests {
             };
             let said = said(status, &body);
             assert_eq!(in_words(&said), verdict, "{situation}");
-            let reason = review(SignIn::Account, Verdict::from(said.map_err(|error| error.no_answer)));
-            assert_eq!(reason.map_or("-", Reason::code), flag, "{situation}");
+            assert_eq!(flag_of(said.map_err(|error| error.no_answer)), flag, "{situation}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
-use crate::domain::{AccountId, Caller, Clock, NoAnswer, Timestamp};
+use crate::domain::{AccountId, Caller, Clock, Credentials, NoAnswer, Timestamp};
 use crate::identity::guard::breaker::{Admission, Breaker, Who};
 use crate::identity::guard::budget::{DayBudget, Spent, rest_of_day};
 use crate::identity::{
@@ -210,6 +210,10 @@ impl IdentityService for Guarded {
         self.state().refuses(self.who(account), now())
     }
 
+    fn could_be_set(&self, credentials: &Credentials) -> bool {
+        self.inner.could_be_set(credentials)
+    }
+
     fn look_again<'a>(
         &'a self,
         account: &'a AccountId,
@@ -233,7 +237,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::domain::{Answer, Credentials, IntegrationName};
+    use crate::domain::{Answer, IntegrationName};
     use crate::identity::fixture::{StillClock, password, source};
     use crate::store::suite::harness::account;
 

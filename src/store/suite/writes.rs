@@ -4,9 +4,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::domain::Reason;
+use crate::domain::Rejection;
+use crate::store::suite::flags::{all, record, refused, seen};
 use crate::store::suite::harness::{Fresh, account, at, new_account, on_every_database};
-use crate::store::{AccountChange, Database, FlagChange, FlagStore};
+use crate::store::{AccountChange, Database};
 
 async fn what_was_written_is_there_when_the_database_is_opened_again(fresh: Fresh) {
     fresh.database.accounts().insert(&new_account("reader"), at(1)).await.expect("added");
@@ -17,21 +18,20 @@ async fn what_was_written_is_there_when_the_database_is_opened_again(fresh: Fres
 
 async fn two_pools_write_at_once_and_nothing_is_lost(fresh: Fresh) {
     let other = Database::open(&fresh.url).await.expect("a second pool opens");
-    let change = FlagChange { account: account("legacy"), reason: Reason::NoPassword, integration: None, at: at(1) };
     let mut writers = Vec::new();
     for number in 0..8 {
-        let flags = if number % 2 == 0 { fresh.database.flags() } else { other.flags() };
-        let change = [change.clone()];
+        let database = if number % 2 == 0 { fresh.database.clone() } else { other.clone() };
         writers.push(tokio::spawn(async move {
             for _ in 0..20 {
-                flags.record(&change).await.expect("no write fails because of another");
+                let one = vec![seen(refused(Rejection::NoPassword), at(1))];
+                record(&database, "legacy", one).await.expect("no write fails because of another");
             }
         }));
     }
     for writer in writers {
         writer.await.expect("the writer ends well");
     }
-    assert_eq!(fresh.database.flags().list().await.expect("listed")[0].count, 160);
+    assert_eq!(all(&fresh.database).await[0].count, 160);
 }
 
 async fn a_database_is_opened_by_many_at_once(fresh: Fresh) {

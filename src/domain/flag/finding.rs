@@ -1,0 +1,289 @@
+//! What one answered sign-in says about an account, together with what was known of it: the rules of evidence.
+
+use crate::domain::flag::{Confidence, Habit, Reason, Repeat, Severity};
+use crate::domain::{IntegrationName, Rejection, Timestamp, Verdict};
+
+/// Whose sign-in a verdict is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// A person's account.
+    Account,
+    /// A known integration's own: registered, or accepted before.
+    KnownIntegration,
+}
+
+/// What is known of a password that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuessFacts {
+    /// It was refused before.
+    pub repeat: Option<Repeat>,
+    /// By the identity service's documented rules it could be a password there.
+    pub could_be_set: bool,
+}
+
+impl Default for GuessFacts {
+    fn default() -> Self {
+        Self { repeat: None, could_be_set: true }
+    }
+}
+
+/// What somebody who was asked just now said about a sign-in, as far as flags are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The identity service itself let the account in, and nothing must be changed.
+    Accepted,
+    /// An integration's own sign-in was let in.
+    IntegrationAccepted,
+    /// A known integration's own sign-in was refused.
+    IntegrationRefused,
+    /// The password is right, and must be changed.
+    MustChange,
+    /// The account was refused.
+    Refused(Rejection, GuessFacts),
+}
+
+impl Fact {
+    /// What a verdict says; `None` when it says nothing: an outage never does, nor does the gateway's own shield.
+    #[must_use]
+    pub fn of(sign_in: SignIn, verdict: Verdict, guess: GuessFacts) -> Option<Self> {
+        match (sign_in, verdict) {
+            (_, Verdict::Undecided(_)) | (SignIn::Account, Verdict::Reject(Rejection::Shielded)) => None,
+            (SignIn::Account, Verdict::Accept { must_change: false }) => Some(Self::Accepted),
+            (_, Verdict::Accept { must_change: true }) => Some(Self::MustChange),
+            (SignIn::Account, Verdict::Reject(rejection)) => Some(Self::Refused(rejection, guess)),
+            (SignIn::KnownIntegration, Verdict::Accept { must_change: false }) => Some(Self::IntegrationAccepted),
+            (SignIn::KnownIntegration, Verdict::Reject(_)) => Some(Self::IntegrationRefused),
+        }
+    }
+}
+
+/// What was known of the account, the fact that is looked at included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Since when it stands in the imported list of accounts that the identity service does not hold.
+    pub reported: Option<Timestamp>,
+    /// What this integration's sign-ins for it have been like.
+    pub habit: Habit,
+}
+
+/// A reason to flag an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Why.
+    pub reason: Reason,
+    /// How soon somebody should act.
+    pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
+}
+
+impl Finding {
+    /// A finding of the reason's own severity.
+    #[must_use]
+    pub const fn new(reason: Reason, confidence: Confidence) -> Self {
+        Self { reason, severity: reason.severity(), confidence }
+    }
+
+    /// A row of the imported list, by itself.
+    pub const LISTED: Self = Self::new(Reason::Reported, Confidence::Medium);
+    /// A row of the imported list whose account was refused: it is no matter of a list any more.
+    const LISTED_AND_REFUSED: Self =
+        Self { reason: Reason::Reported, severity: Severity::High, confidence: Confidence::High };
+}
+
+/// The reasons to flag an account after one fact. A wrong password alone is none.
+#[must_use]
+pub fn review(fact: Fact, history: &History) -> Vec<Finding> {
+    let told = |reason| vec![Finding::new(reason, Confidence::High)];
+    match fact {
+        Fact::Accepted | Fact::IntegrationAccepted => Vec::new(),
+        Fact::IntegrationRefused => told(Reason::IntegrationRefused),
+        Fact::MustChange => told(Reason::MustChange),
+        Fact::Refused(rejection, guess) => match rejection {
+            Rejection::Expired => told(Reason::Expired),
+            Rejection::Locked => told(Reason::Locked),
+            Rejection::MustChange => told(Reason::MustChange),
+            Rejection::NoPassword => told(Reason::NoPassword),
+            // Any required action ends so, not only a new password.
+            Rejection::SetUpPending => vec![Finding::new(Reason::MustChange, Confidence::Low)],
+            Rejection::Unacceptable | Rejection::WrongPassword => review_wrong_password(guess, history),
+            Rejection::Disabled | Rejection::Policy | Rejection::Shielded | Rejection::UnknownAccount => Vec::new(),
+        },
+    }
+}
+
+/// A service that says only "wrong" may mean "has none": what else is known decides.
+fn review_wrong_password(guess: GuessFacts, history: &History) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if history.reported.is_some() {
+        findings.push(Finding::LISTED_AND_REFUSED);
+    }
+    if history.habit.is_stale() {
+        findings.push(Finding::new(Reason::StaleSecret, Confidence::Medium));
+    }
+    if !guess.could_be_set && (history.reported.is_some() || history.habit.is_unacceptable()) {
+        let confidence = if history.reported.is_some() { Confidence::High } else { Confidence::Medium };
+        findings.push(Finding::new(Reason::UnacceptablePassword, confidence));
+    }
+    findings
+}
+
+/// Whether a fact shows that a reason is over. `by` is the integration of the fact, `of` the one that the reason was
+/// found through. An owner who signs in elsewhere does not change what an old system has stored.
+#[must_use]
+pub fn clears(fact: Fact, reason: Reason, by: Option<&IntegrationName>, of: Option<&IntegrationName>) -> bool {
+    match (fact, reason) {
+        (Fact::IntegrationAccepted, Reason::IntegrationRefused) => true,
+        (Fact::Accepted, Reason::StaleSecret) => by.map(IntegrationName::account) == of.map(IntegrationName::account),
+        (
+            Fact::Accepted,
+            Reason::Expired
+            | Reason::Locked
+            | Reason::MustChange
+            | Reason::NoPassword
+            | Reason::Reported
+            | Reason::UnacceptablePassword,
+        ) => true,
+        (Fact::Accepted, Reason::IntegrationRefused)
+        | (Fact::IntegrationAccepted, _)
+        | (Fact::IntegrationRefused | Fact::MustChange | Fact::Refused(..), _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::NoAnswer;
+
+    const WRONG: Fact = Fact::Refused(Rejection::WrongPassword, GuessFacts { repeat: None, could_be_set: true });
+    const WEAK: Fact = Fact::Refused(Rejection::WrongPassword, GuessFacts { repeat: None, could_be_set: false });
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_millis(day * 24 * 3_600_000)
+    }
+
+    fn listed() -> History {
+        History { reported: Some(at(1)), ..History::default() }
+    }
+
+    /// An integration that presented the same password on `days` days, accepted once before or never.
+    fn repeated(accepted: Option<i64>, days: i64, could_be_set: bool) -> History {
+        let mut habit = Habit::default();
+        if let Some(day) = accepted {
+            habit.accepted(at(day));
+        }
+        for day in 10..10 + days {
+            for hour in [1, 2, 3] {
+                let moment = Timestamp::from_millis(at(day).as_millis() + hour * 3_600_000);
+                habit.refused_again(Repeat { since: at(10) }, could_be_set, moment);
+            }
+        }
+        History { reported: None, habit }
+    }
+
+    fn found(fact: Fact, history: &History) -> String {
+        let findings = review(fact, history);
+        let words = findings.iter().map(|finding| {
+            format!("{}/{}/{}", finding.reason.code(), finding.severity.label(), finding.confidence.label())
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_verdict_is_the_fact_that_it_should_be() {
+        let guess = GuessFacts::default();
+        let accounts = [
+            (Verdict::Accept { must_change: false }, Some(Fact::Accepted)),
+            (Verdict::Accept { must_change: true }, Some(Fact::MustChange)),
+            (Verdict::Reject(Rejection::Shielded), None),
+            (Verdict::Reject(Rejection::WrongPassword), Some(WRONG)),
+            (Verdict::Undecided(NoAnswer::Unreachable), None),
+        ];
+        for (verdict, fact) in accounts {
+            assert_eq!(Fact::of(SignIn::Account, verdict, guess), fact, "{verdict:?}");
+        }
+        let integrations = [
+            (Verdict::Accept { must_change: false }, Some(Fact::IntegrationAccepted)),
+            (Verdict::Accept { must_change: true }, Some(Fact::MustChange)),
+            (Verdict::Reject(Rejection::Shielded), Some(Fact::IntegrationRefused)),
+            (Verdict::Reject(Rejection::WrongPassword), Some(Fact::IntegrationRefused)),
+            (Verdict::Undecided(NoAnswer::TimedOut), None),
+        ];
+        for (verdict, fact) in integrations {
+            assert_eq!(Fact::of(SignIn::KnownIntegration, verdict, guess), fact, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_service_tells_flags_by_itself_and_a_wrong_password_never_does() {
+        let told = [
+            (Rejection::Disabled, ""),
+            (Rejection::Expired, "expired/medium/high"),
+            (Rejection::Locked, "locked/high/high"),
+            (Rejection::MustChange, "must-change/medium/high"),
+            (Rejection::NoPassword, "no-password/high/high"),
+            (Rejection::Policy, ""),
+            (Rejection::SetUpPending, "must-change/medium/low"),
+            (Rejection::Shielded, ""),
+            (Rejection::Unacceptable, ""),
+            (Rejection::UnknownAccount, ""),
+            (Rejection::WrongPassword, ""),
+        ];
+        for (rejection, flag) in told {
+            for could_be_set in [true, false] {
+                let fact = Fact::Refused(rejection, GuessFacts { repeat: None, could_be_set });
+                assert_eq!(found(fact, &History::default()), flag, "{rejection:?}");
+            }
+        }
+        assert_eq!(found(Fact::MustChange, &History::default()), "must-change/medium/high");
+        assert_eq!(found(Fact::IntegrationRefused, &History::default()), "integration-refused/critical/high");
+        assert_eq!(found(Fact::Accepted, &listed()), "");
+        assert_eq!(found(Fact::IntegrationAccepted, &listed()), "");
+    }
+
+    #[test]
+    fn a_refused_sign_in_raises_what_the_list_says_and_a_weak_password_supports_it() {
+        assert_eq!(Finding::LISTED.severity, Severity::Low);
+        assert_eq!(found(WRONG, &listed()), "reported/high/high");
+        assert_eq!(found(WEAK, &listed()), "reported/high/high unacceptable-password/medium/high");
+        let disabled = Fact::Refused(Rejection::Disabled, GuessFacts::default());
+        assert_eq!(found(disabled, &listed()), "", "disabled never flags");
+    }
+
+    #[test]
+    fn a_password_that_is_repeated_flags_when_it_was_right_once_or_never_could_be() {
+        let cases = [
+            (Some(1), 1, true, ""),
+            (Some(1), 2, true, "stale-secret/medium/medium"),
+            (None, 9, true, ""),
+            (None, 2, false, ""),
+            (None, 3, false, "unacceptable-password/medium/medium"),
+        ];
+        for (accepted, days, could_be_set, flag) in cases {
+            let fact = Fact::Refused(Rejection::WrongPassword, GuessFacts { repeat: None, could_be_set });
+            assert_eq!(
+                found(fact, &repeated(accepted, days, could_be_set)),
+                flag,
+                "{accepted:?} {days} {could_be_set}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_shows_that_it_is_over_clears_a_reason() {
+        let name = |user: &str| IntegrationName::parse(&format!("AlmaSDK-{user}-institutionCode-01X")).expect("a name");
+        let (own, other) = (name("proxy"), name("kiosk"));
+        for reason in Reason::ALL {
+            let accepted = clears(Fact::Accepted, reason, Some(&own), Some(&own));
+            assert_eq!(accepted, reason != Reason::IntegrationRefused, "{reason:?}");
+            let elsewhere = clears(Fact::Accepted, reason, Some(&other), Some(&own));
+            let stays = matches!(reason, Reason::IntegrationRefused | Reason::StaleSecret);
+            assert_eq!(elsewhere, !stays, "{reason:?}");
+            let integration = clears(Fact::IntegrationAccepted, reason, None, None);
+            assert_eq!(integration, reason == Reason::IntegrationRefused, "{reason:?}");
+            for fact in [Fact::IntegrationRefused, Fact::MustChange, WRONG] {
+                assert!(!clears(fact, reason, Some(&own), Some(&own)), "{fact:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! One flag with its reasons, as it is read, changed in memory and written back.
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::domain::{AccountId, Confidence, Finding, FlagState, IntegrationName, Life, Reason, Severity, Timestamp};
+use crate::store::flags::gathered::FlagId;
+use crate::store::{StoreError, row};
+
+/// One reason of a flag, with its evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReasonRecord {
+    /// Why.
+    pub reason: Reason,
+    /// How soon somebody should act on it.
+    pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// The integration that it was last found through.
+    pub integration: Option<IntegrationName>,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// How often it was seen.
+    pub count: u64,
+    /// When it turned out to be over.
+    pub cleared_at: Option<Timestamp>,
+}
+
+/// One flag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FlagRow {
+    pub(crate) id: FlagId,
+    pub(crate) account: AccountId,
+    pub(crate) subject: String,
+    pub(crate) life: Life,
+    /// The number of the actor who looks after it.
+    pub(crate) assignee: Option<String>,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) last_seen: Timestamp,
+    pub(crate) count: u64,
+    pub(crate) closed_at: Option<Timestamp>,
+    pub(crate) reasons: Vec<ReasonRecord>,
+}
+
+impl FlagRow {
+    /// A flag without a reason yet.
+    pub(crate) fn new(id: FlagId, account: AccountId, subject: String, at: Timestamp) -> Self {
+        Self {
+            id,
+            account,
+            subject,
+            life: Life::NEW,
+            assignee: None,
+            first_seen: at,
+            last_seen: at,
+            count: 0,
+            closed_at: None,
+            reasons: Vec::new(),
+        }
+    }
+
+    /// The reasons that are not over; all of them where every one is.
+    pub(crate) fn telling(&self) -> impl Iterator<Item = &ReasonRecord> {
+        let any = self.reasons.iter().any(|reason| reason.cleared_at.is_none());
+        self.reasons.iter().filter(move |reason| reason.cleared_at.is_none() || !any)
+    }
+
+    pub(crate) fn severity(&self) -> Severity {
+        self.telling().map(|reason| reason.severity).max().unwrap_or(Severity::Low)
+    }
+
+    pub(crate) fn confidence(&self) -> Confidence {
+        self.telling().map(|reason| reason.confidence).max().unwrap_or(Confidence::Low)
+    }
+
+    /// Adds a finding that was seen `count` times; true when the reason is new, or had been over.
+    pub(crate) fn find(
+        &mut self,
+        finding: Finding,
+        integration: Option<&IntegrationName>,
+        (first, last): (Timestamp, Timestamp),
+        count: u64,
+    ) -> bool {
+        self.first_seen = self.first_seen.min(first);
+        self.last_seen = self.last_seen.max(last);
+        let Some(known) = self.reasons.iter_mut().find(|known| known.reason == finding.reason) else {
+            self.reasons.push(ReasonRecord {
+                reason: finding.reason,
+                severity: finding.severity,
+                confidence: finding.confidence,
+                integration: integration.cloned(),
+                first_seen: first,
+                last_seen: last,
+                count,
+                cleared_at: None,
+            });
+            self.reasons.sort_by_key(|reason| reason.reason);
+            return true;
+        };
+        let was_over = known.cleared_at.take().is_some();
+        // What is weaker than what was known says nothing against it, unless that was over.
+        if was_over {
+            (known.severity, known.confidence) = (finding.severity, finding.confidence);
+        } else {
+            known.severity = known.severity.max(finding.severity);
+            known.confidence = known.confidence.max(finding.confidence);
+        }
+        known.first_seen = known.first_seen.min(first);
+        known.last_seen = known.last_seen.max(last);
+        known.count = known.count.saturating_add(count);
+        if integration.is_some() {
+            known.integration = integration.cloned();
+        }
+        was_over
+    }
+
+    /// The codes of the reasons that are not over, for the trail.
+    pub(crate) fn codes(&self) -> String {
+        let codes: Vec<&str> = self.telling().map(|reason| reason.reason.code()).collect();
+        codes.join(",")
+    }
+}
+
+/// The flag of an account, where there is one.
+pub(crate) async fn of_account(
+    connection: &mut AnyConnection,
+    account: &AccountId,
+) -> Result<Option<FlagRow>, StoreError> {
+    let found = sqlx::query("SELECT * FROM flag WHERE institution = $1 AND identifier = $2")
+        .bind(account.institution().as_str())
+        .bind(account.identifier())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(StoreError::during("look a flag up"))?;
+    whole(connection, found).await
+}
+
+/// The flag with this id, where there is one.
+pub(crate) async fn of_id(connection: &mut AnyConnection, id: &FlagId) -> Result<Option<FlagRow>, StoreError> {
+    let found = sqlx::query("SELECT * FROM flag WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(StoreError::during("look a flag up"))?;
+    whole(connection, found).await
+}
+
+async fn whole(connection: &mut AnyConnection, found: Option<AnyRow>) -> Result<Option<FlagRow>, StoreError> {
+    let Some(found) = found else { return Ok(None) };
+    let id = row::text(&found, "id")?;
+    let reasons = sqlx::query("SELECT * FROM flag_reason WHERE flag_id = $1 ORDER BY reason")
+        .bind(&id)
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::during("look a flag's reasons up"))?;
+    let state = state(&found, "state")?;
+    let snoozed = match (row::optional_time(&found, "snoozed_until")?, row::optional_text(&found, "state_before")?) {
+        (Some(until), Some(before)) => {
+            Some((until, FlagState::of_label(&before).ok_or(StoreError::unreadable("state_before"))?))
+        }
+        (_, _) => None,
+    };
+    Ok(Some(FlagRow {
+        id: FlagId::stored(id),
+        account: row::account(&found, "identifier")?,
+        subject: row::text(&found, "subject")?,
+        life: Life { state, snoozed },
+        assignee: row::optional_text(&found, "assignee")?,
+        first_seen: row::time(&found, "first_seen")?,
+        last_seen: row::time(&found, "last_seen")?,
+        count: row::count(&found, "count")?,
+        closed_at: row::optional_time(&found, "closed_at")?,
+        reasons: reasons.iter().map(reason).collect::<Result<_, _>>()?,
+    }))
+}
+
+pub(crate) fn state(found: &AnyRow, column: &'static str) -> Result<FlagState, StoreError> {
+    FlagState::of_label(&row::text(found, column)?).ok_or(StoreError::unreadable(column))
+}
+
+pub(crate) fn reason(found: &AnyRow) -> Result<ReasonRecord, StoreError> {
+    let integration = row::optional_text(found, "integration")?;
+    let integration = integration.map(|name| IntegrationName::parse(&name)).transpose();
+    Ok(ReasonRecord {
+        reason: Reason::of_code(&row::text(found, "reason")?).ok_or(StoreError::unreadable("reason"))?,
+        severity: severity(found, "severity")?,
+        confidence: confidence(found, "confidence")?,
+        integration: integration.map_err(|_| StoreError::unreadable("integration"))?,
+        first_seen: row::time(found, "first_seen")?,
+        last_seen: row::time(found, "last_seen")?,
+        count: row::count(found, "count")?,
+        cleared_at: row::optional_time(found, "cleared_at")?,
+    })
+}
+
+pub(crate) fn severity(found: &AnyRow, column: &'static str) -> Result<Severity, StoreError> {
+    let stored = row::number(found, column)?;
+    Severity::ALL.into_iter().find(|known| rank(*known) == stored).ok_or(StoreError::unreadable(column))
+}
+
+pub(crate) fn confidence(found: &AnyRow, column: &'static str) -> Result<Confidence, StoreError> {
+    let stored = row::number(found, column)?;
+    Confidence::ALL.into_iter().find(|known| sureness(*known) == stored).ok_or(StoreError::unreadable(column))
+}
+
+/// A severity as it is stored and sorted.
+pub(crate) const fn rank(severity: Severity) -> i64 {
+    match severity {
+        Severity::Low => 1,
+        Severity::Medium => 2,
+        Severity::High => 3,
+        Severity::Critical => 4,
+    }
+}
+
+/// A confidence as it is stored.
+pub(crate) const fn sureness(confidence: Confidence) -> i64 {
+    match confidence {
+        Confidence::Low => 1,
+        Confidence::Medium => 2,
+        Confidence::High => 3,
+    }
+}
+
+const SAVE: &str = "INSERT INTO flag (id, institution, identifier, subject, state, snoozed_until, state_before, assignee, \
+     severity, confidence, first_seen, last_seen, count, closed_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+     ON CONFLICT (id) DO UPDATE SET state = excluded.state, snoozed_until = excluded.snoozed_until, \
+     state_before = excluded.state_before, assignee = excluded.assignee, severity = excluded.severity, \
+     confidence = excluded.confidence, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
+     count = excluded.count, closed_at = excluded.closed_at";
+
+const SAVE_REASON: &str = "INSERT INTO flag_reason (flag_id, reason, severity, confidence, integration, first_seen, \
+     last_seen, count, cleared_at, flag_state, flag_severity, flag_last_seen) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+     ON CONFLICT (flag_id, reason) DO UPDATE SET severity = excluded.severity, confidence = excluded.confidence, \
+     integration = excluded.integration, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
+     count = excluded.count, cleared_at = excluded.cleared_at, flag_state = excluded.flag_state, \
+     flag_severity = excluded.flag_severity, flag_last_seen = excluded.flag_last_seen";
+
+/// Writes a flag and its reasons. Whoever saves holds the trail's turn, so that nobody else changed it meanwhile.
+pub(crate) async fn save(connection: &mut AnyConnection, flag: &FlagRow) -> Result<(), StoreError> {
+    let (state, severity) = (flag.life.state.label(), rank(flag.severity()));
+    sqlx::query(SAVE)
+        .bind(flag.id.as_str())
+        .bind(flag.account.institution().as_str())
+        .bind(flag.account.identifier())
+        .bind(&flag.subject)
+        .bind(state)
+        .bind(flag.life.snoozed.map(|(until, _)| until.as_millis()))
+        .bind(flag.life.snoozed.map(|(_, before)| before.label()))
+        .bind(flag.assignee.as_deref())
+        .bind(severity)
+        .bind(sureness(flag.confidence()))
+        .bind(flag.first_seen.as_millis())
+        .bind(flag.last_seen.as_millis())
+        .bind(row::stored(flag.count))
+        .bind(flag.closed_at.map(Timestamp::as_millis))
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::during("record a flag"))?;
+    for reason in &flag.reasons {
+        sqlx::query(SAVE_REASON)
+            .bind(flag.id.as_str())
+            .bind(reason.reason.code())
+            .bind(rank(reason.severity))
+            .bind(sureness(reason.confidence))
+            .bind(reason.integration.as_ref().map(IntegrationName::as_str))
+            .bind(reason.first_seen.as_millis())
+            .bind(reason.last_seen.as_millis())
+            .bind(row::stored(reason.count))
+            .bind(reason.cleared_at.map(Timestamp::as_millis))
+            .bind(state)
+            .bind(severity)
+            .bind(flag.last_seen.as_millis())
+            .execute(&mut *connection)
+            .await
+            .map_err(StoreError::during("record a flag's reason"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! From what was seen to flags: read what is known, apply the rules, write, all in one transaction. Writers take turns,
+//! so that two nodes that see one account at once make one flag of it.
+
+use sqlx::AnyConnection;
+
+use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, clears, review};
+use crate::store::database::Write;
+use crate::store::flags::flag_row::{self, FlagRow};
+use crate::store::flags::gathered::{FlagId, Gathered, Recorded, Seen};
+use crate::store::flags::tallies::Tallies;
+use crate::store::flags::trail::{self, Entry, GATEWAY};
+use crate::store::flags::{habit, report, sources};
+use crate::store::{Database, StoreError};
+
+/// Records what was seen of some accounts: for each its flag, where it has one that this changed.
+pub(crate) async fn record(database: &Database, gathered: &[Gathered]) -> Result<Vec<Option<Recorded>>, StoreError> {
+    let mut recorded = vec![None; gathered.len()];
+    let worth = worth_writing(database, gathered).await?;
+    if worth.is_empty() {
+        return Ok(recorded);
+    }
+    let mut write = database.write().await?;
+    trail::take_turn(&mut write).await?;
+    let mut tallies = Tallies::default();
+    for at in worth {
+        recorded[at] = record_one(&mut write, &gathered[at], &mut tallies).await?;
+    }
+    tallies.save(&mut write).await?;
+    write.commit().await?;
+    Ok(recorded)
+}
+
+/// Most of what is seen are sign-ins of accounts that nothing is wrong with: those are looked at without a write.
+async fn worth_writing(database: &Database, gathered: &[Gathered]) -> Result<Vec<usize>, StoreError> {
+    let mut connection = database.pool().acquire().await.map_err(StoreError::during("record flags"))?;
+    let mut worth = Vec::new();
+    for (at, one) in gathered.iter().enumerate() {
+        if !is_idle(&mut connection, one).await? {
+            worth.push(at);
+        }
+    }
+    Ok(worth)
+}
+
+async fn is_idle(connection: &mut AnyConnection, one: &Gathered) -> Result<bool, StoreError> {
+    if one.seen.iter().any(|seen| !matches!(seen.fact, Fact::Accepted | Fact::IntegrationAccepted)) {
+        return Ok(false);
+    }
+    let account = report::owner(connection, &one.account).await?;
+    for seen in one.seen.iter().filter(|seen| seen.fact == Fact::Accepted) {
+        let known = habit::of(connection, &account, seen.integration.as_ref()).await?;
+        if !habit::is_fresh(known.as_ref(), seen.last) {
+            return Ok(false);
+        }
+    }
+    let flag = flag_row::of_account(connection, &account).await?;
+    Ok(flag.is_none_or(|flag| !flag.life.state.is_active())
+        && report::listed_since(connection, &account).await?.is_none())
+}
+
+async fn record_one(
+    write: &mut Write,
+    gathered: &Gathered,
+    tallies: &mut Tallies,
+) -> Result<Option<Recorded>, StoreError> {
+    let account = report::owner(write, &gathered.account).await?;
+    let mut seen: Vec<&Seen> = gathered.seen.iter().collect();
+    seen.sort_by_key(|seen| seen.last);
+    let mut flag = flag_row::of_account(write, &account).await?;
+    let mut recorded: Option<Recorded> = None;
+    for seen in seen {
+        let history = learn(write, &account, seen).await?;
+        let findings = review(seen.fact, &history);
+        let before = flag.clone();
+        let found: Vec<Reason> = findings.iter().map(|finding| finding.reason).collect();
+        if findings.is_empty() {
+            if let Some(known) = &mut flag {
+                clear(write, known, seen).await?;
+            }
+        } else {
+            let known = match flag.take() {
+                Some(known) => known,
+                None => {
+                    let subject = trail::subject(write, &account).await?;
+                    FlagRow::new(FlagId::stored(trail::number()?), account.clone(), subject, seen.first)
+                }
+            };
+            flag = Some(find(write, known, before.as_ref(), &findings, seen).await?);
+        }
+        let Some(known) = flag.as_ref().filter(|known| before.as_ref() != Some(*known)) else { continue };
+        flag_row::save(write, known).await?;
+        tallies.note(before.as_ref(), Some(known), seen.last);
+        let result = recorded.get_or_insert_with(|| Recorded {
+            flag: known.id.clone(),
+            account: account.clone(),
+            reasons: Vec::new(),
+            state: known.life.state,
+        });
+        result.state = known.life.state;
+        for reason in found.into_iter().filter(|reason| !result.reasons.contains(reason)).collect::<Vec<_>>() {
+            result.reasons.push(reason);
+        }
+    }
+    Ok(recorded)
+}
+
+/// Adds a fact to what is known of the account, and gives all of it.
+async fn learn(write: &mut Write, account: &AccountId, seen: &Seen) -> Result<History, StoreError> {
+    match seen.fact {
+        Fact::IntegrationAccepted | Fact::IntegrationRefused | Fact::MustChange => return Ok(History::default()),
+        Fact::Accepted | Fact::Refused(..) => {}
+    }
+    let integration = seen.integration.as_ref();
+    let known = habit::of(write, account, integration).await?;
+    let is_noted = seen.fact == Fact::Accepted && habit::is_fresh(known.as_ref(), seen.last);
+    let after = habit::with(known.clone(), seen);
+    if let Some(after) = after.as_ref().filter(|after| !is_noted && known.as_ref() != Some(*after)) {
+        habit::save(write, account, integration, after, seen.last).await?;
+    }
+    let reported = report::listed_since(write, account).await?;
+    if reported.is_some() && report::ends_listing(seen.fact) {
+        report::take_off(write, account).await?;
+    }
+    Ok(History { reported, habit: after.unwrap_or_default() })
+}
+
+/// Adds findings to a flag, which opens or opens again by them.
+async fn find(
+    write: &mut Write,
+    mut flag: FlagRow,
+    before: Option<&FlagRow>,
+    findings: &[Finding],
+    seen: &Seen,
+) -> Result<FlagRow, StoreError> {
+    let had = |reason: Reason| before.is_some_and(|flag| flag.reasons.iter().any(|known| known.reason == reason));
+    let mut is_news = false;
+    for finding in findings {
+        is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count);
+    }
+    flag.count = flag.count.saturating_add(seen.count);
+    let recur = Move::Recur { is_new: findings.iter().any(|finding| !had(finding.reason)) };
+    // A recurrence is always legal.
+    if let (Some(_), Ok(life)) = (before, flag.life.after(recur, seen.last)) {
+        flag.life = life;
+    }
+    if flag.life.state.is_active() {
+        flag.closed_at = None;
+    }
+    let was_closed = before.is_some_and(|before| before.life.state != flag.life.state);
+    let event = match (before, was_closed, is_news) {
+        (None, _, _) => Some("open"),
+        (Some(_), true, _) => Some(recur.label()),
+        (Some(_), false, true) => Some("find"),
+        (Some(_), false, false) => None,
+    };
+    sources::note(write, &flag.id, seen).await?;
+    if let Some(event) = event {
+        append(write, before, &flag, event, (GATEWAY, ""), seen.last).await?;
+    }
+    Ok(flag)
+}
+
+/// Takes off a flag the reasons that a fact shows to be over; the last one resolves it.
+async fn clear(write: &mut Write, flag: &mut FlagRow, seen: &Seen) -> Result<(), StoreError> {
+    if !flag.life.state.is_active() {
+        return Ok(());
+    }
+    let before = flag.clone();
+    let by = seen.integration.as_ref();
+    for reason in flag.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
+        // What was seen after the fact is not over by it.
+        if reason.last_seen <= seen.last && clears(seen.fact, reason.reason, by, reason.integration.as_ref()) {
+            reason.cleared_at = Some(seen.last);
+        }
+    }
+    if *flag == before {
+        return Ok(());
+    }
+    let is_over = flag.reasons.iter().all(|reason| reason.cleared_at.is_some());
+    let mut event = "clear";
+    if is_over && let Ok(life) = flag.life.after(Move::Confirm, seen.last) {
+        (flag.life, flag.closed_at, event) = (life, Some(seen.last), Move::Confirm.label());
+    }
+    append(write, Some(&before), flag, event, (GATEWAY, ""), seen.last).await
+}
+
+/// Adds to the trail that a flag changed. `by` is the number of who did it and that of their note.
+pub(crate) async fn append(
+    connection: &mut AnyConnection,
+    before: Option<&FlagRow>,
+    after: &FlagRow,
+    event: &str,
+    (actor, note): (&str, &str),
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let entry = Entry {
+        at,
+        subject: &after.subject,
+        flag: after.id.as_str(),
+        event,
+        before: before.map_or("", |flag| FlagState::label(flag.life.state)),
+        after: after.life.state.label(),
+        reasons: &after.codes(),
+        actor,
+        note,
+    };
+    trail::append(connection, &entry).await
+}

@@ -1,0 +1,239 @@
+-- COLLATE "C" where pages and searches go by the bytes, whatever language the database speaks.
+--
+-- Flags with their evidence and their life; the trail of what happened to them; the imported list; what integrations'
+-- sign-ins have been like.
+
+-- Who a row of the trail is about. The number is random: once the row here is gone, nobody can tell any more.
+CREATE TABLE subject (
+    number TEXT NOT NULL PRIMARY KEY,
+    institution TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    UNIQUE (institution, identifier)
+);
+
+CREATE TABLE new_flag (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    institution TEXT COLLATE "C" NOT NULL,
+    identifier TEXT COLLATE "C" NOT NULL,
+    subject TEXT NOT NULL,
+    state TEXT NOT NULL,
+    snoozed_until BIGINT,
+    state_before TEXT,
+    assignee TEXT,
+    severity BIGINT NOT NULL,
+    confidence BIGINT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    closed_at BIGINT,
+    UNIQUE (institution, identifier)
+);
+
+INSERT INTO subject (number, institution, identifier)
+    SELECT substr(md5(random()::text || clock_timestamp()::text || id), 1, 16), institution, identifier FROM flag;
+INSERT INTO new_flag (id, institution, identifier, subject, state, severity, confidence, first_seen, last_seen, count)
+    SELECT flag.id, flag.institution, flag.identifier, subject.number, flag.state, flag.severity, 3, flag.first_seen,
+        flag.last_seen, flag.count
+    FROM flag JOIN subject ON subject.institution = flag.institution AND subject.identifier = flag.identifier;
+
+-- Why, by code. What orders the queue stands here once more, so that a page of one reason is as quick as any.
+CREATE TABLE new_flag_reason (
+    flag_id TEXT COLLATE "C" NOT NULL,
+    reason TEXT NOT NULL,
+    severity BIGINT NOT NULL,
+    confidence BIGINT NOT NULL,
+    integration TEXT,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    cleared_at BIGINT,
+    flag_state TEXT NOT NULL,
+    flag_severity BIGINT NOT NULL,
+    flag_last_seen BIGINT NOT NULL,
+    PRIMARY KEY (flag_id, reason)
+);
+
+INSERT INTO new_flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, flag_state,
+        flag_severity, flag_last_seen)
+    SELECT flag_reason.flag_id, flag_reason.reason, flag.severity, 3, flag_reason.first_seen, flag_reason.last_seen,
+        flag_reason.count, flag.state, flag.severity, flag.last_seen
+    FROM flag_reason JOIN flag ON flag.id = flag_reason.flag_id;
+
+-- Where sign-ins came from: kind is integration, address or operation.
+CREATE TABLE flag_source (
+    flag_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (flag_id, kind, value)
+);
+
+INSERT INTO flag_source (flag_id, kind, value, first_seen, last_seen, count)
+    SELECT flag_id, 'integration', name, first_seen, last_seen, count FROM flag_integration;
+
+DROP TABLE flag_integration;
+DROP TABLE flag_reason;
+DROP TABLE flag;
+ALTER TABLE new_flag RENAME TO flag;
+ALTER TABLE new_flag_reason RENAME TO flag_reason;
+
+CREATE INDEX flag_queue ON flag (severity, last_seen, id);
+CREATE INDEX flag_state_queue ON flag (state, severity, last_seen, id);
+CREATE INDEX flag_institution_queue ON flag (institution, state, severity, last_seen, id);
+CREATE INDEX flag_identifier ON flag (identifier, institution);
+CREATE INDEX flag_snoozed ON flag (snoozed_until);
+CREATE INDEX flag_closed ON flag (closed_at);
+CREATE INDEX flag_reason_queue ON flag_reason (reason, flag_state, flag_severity, flag_last_seen, flag_id);
+
+-- How many flags there are, kept and not counted. label: all, reason:CODE, severity:NAME.
+CREATE TABLE flag_total (
+    institution TEXT NOT NULL,
+    state TEXT NOT NULL,
+    label TEXT NOT NULL,
+    total BIGINT NOT NULL,
+    PRIMARY KEY (institution, state, label)
+);
+
+INSERT INTO flag_total (institution, state, label, total)
+    SELECT institution, state, 'all', COUNT(*) FROM flag GROUP BY institution, state;
+INSERT INTO flag_total (institution, state, label, total)
+    SELECT institution, state, 'severity:' || severity, COUNT(*) FROM flag GROUP BY institution, state, severity;
+INSERT INTO flag_total (institution, state, label, total)
+    SELECT flag.institution, flag.state, 'reason:' || flag_reason.reason, COUNT(*)
+    FROM flag JOIN flag_reason ON flag_reason.flag_id = flag.id
+    GROUP BY flag.institution, flag.state, flag_reason.reason;
+
+-- What became of the queue, day by day (days since 1970-01-01 in UTC).
+CREATE TABLE flag_day (
+    day BIGINT NOT NULL,
+    institution TEXT NOT NULL,
+    opened BIGINT NOT NULL,
+    closed BIGINT NOT NULL,
+    active BIGINT NOT NULL,
+    PRIMARY KEY (day, institution)
+);
+
+-- What integrations' sign-ins for an account have been like: facts, never anything of a password.
+CREATE TABLE habit (
+    institution TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    integration TEXT NOT NULL,
+    accepted_at BIGINT,
+    same_count BIGINT NOT NULL,
+    same_days TEXT NOT NULL,
+    unacceptable_count BIGINT NOT NULL,
+    unacceptable_days TEXT NOT NULL,
+    touched_at BIGINT NOT NULL,
+    PRIMARY KEY (institution, identifier, integration)
+);
+
+CREATE INDEX habit_age ON habit (touched_at);
+
+-- The imported list of accounts that the identity service does not hold.
+CREATE TABLE report_row (
+    institution TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    first_listed BIGINT NOT NULL,
+    last_listed BIGINT NOT NULL,
+    PRIMARY KEY (institution, identifier)
+);
+
+CREATE TABLE report_alias (
+    institution TEXT NOT NULL,
+    alias TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    PRIMARY KEY (institution, alias, identifier)
+);
+
+CREATE INDEX report_alias_owner ON report_alias (institution, identifier);
+
+-- Files that were imported, by their digest.
+CREATE TABLE report_file (
+    institution TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    imported_at BIGINT NOT NULL,
+    listed BIGINT NOT NULL,
+    PRIMARY KEY (institution, digest)
+);
+
+-- Whoever did something to a flag, and what they wrote about it: both can be erased, the trail keeps their numbers.
+CREATE TABLE actor (
+    number TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE note (
+    number TEXT NOT NULL PRIMARY KEY,
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+
+CREATE INDEX note_subject ON note (subject);
+
+CREATE TABLE trail (
+    seq BIGINT NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    subject TEXT NOT NULL,
+    flag_id TEXT NOT NULL,
+    event TEXT NOT NULL,
+    state_before TEXT NOT NULL,
+    state_after TEXT NOT NULL,
+    reasons TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    note TEXT NOT NULL
+);
+
+CREATE INDEX trail_flag ON trail (flag_id, seq);
+CREATE INDEX trail_age ON trail (at);
+
+-- Numbers are given in the write that uses them: there is no hole, and whoever holds the row writes alone.
+CREATE TABLE trail_head (
+    one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
+    seq BIGINT NOT NULL
+);
+
+INSERT INTO trail_head (one, seq) VALUES (1, 0);
+
+-- Behind a horizon the trail may be removed. Horizons are rows like those of the trail: never changed, never removed.
+CREATE TABLE trail_horizon (
+    horizon BIGINT NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    actor TEXT NOT NULL
+);
+
+CREATE FUNCTION refuse_trail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the trail is append-only';
+END
+$$;
+
+CREATE FUNCTION refuse_trail_before_horizon() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM trail_horizon WHERE horizon > OLD.at) THEN
+        RAISE EXCEPTION 'the trail is append-only';
+    END IF;
+    RETURN OLD;
+END
+$$;
+
+-- By the database's own clock: thirty days are always kept.
+CREATE FUNCTION refuse_near_horizon() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.horizon > (EXTRACT(EPOCH FROM clock_timestamp())::bigint - 30 * 86400) * 1000 THEN
+        RAISE EXCEPTION 'the trail of the last thirty days is kept';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER trail_is_not_changed BEFORE UPDATE ON trail FOR EACH ROW EXECUTE FUNCTION refuse_trail();
+CREATE TRIGGER trail_is_not_removed BEFORE DELETE ON trail FOR EACH ROW EXECUTE FUNCTION refuse_trail_before_horizon();
+CREATE TRIGGER trail_is_not_emptied BEFORE TRUNCATE ON trail FOR EACH STATEMENT EXECUTE FUNCTION refuse_trail();
+CREATE TRIGGER trail_horizon_is_not_changed BEFORE UPDATE OR DELETE ON trail_horizon
+    FOR EACH ROW EXECUTE FUNCTION refuse_trail();
+CREATE TRIGGER trail_horizon_is_not_emptied BEFORE TRUNCATE ON trail_horizon
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_trail();
+CREATE TRIGGER trail_horizon_is_far BEFORE INSERT ON trail_horizon
+    FOR EACH ROW EXECUTE FUNCTION refuse_near_horizon();

@@ -1,0 +1,183 @@
+//! The life of flags: moves, the trail that the database protects, the list that is imported, pages.
+
+use crate::domain::{Fact, FlagState, Move, MoveError, Reason, Rejection, Severity};
+use crate::store::suite::flags::{all, check_totals, record, refused, seen};
+use crate::store::suite::harness::{Fresh, account, at, on_every_database};
+use crate::store::{Acted, Action, FlagCursor, FlagFilter, FlagId, FlagOrder, FlagRecord, Import, ListedAccount};
+
+fn action(to_do: Move, moment: i64) -> Action {
+    Action { to_do, actor: "mia".to_owned(), assignee: None, note: None, at: at(moment) }
+}
+
+async fn flagged(fresh: &Fresh, identifier: &str) -> FlagId {
+    let one = vec![seen(refused(Rejection::NoPassword), at(1))];
+    record(&fresh.database, identifier, one).await.expect("a flag").flag
+}
+
+async fn what_operators_do_is_in_the_trail_with_who_and_why(fresh: Fresh) {
+    let (table, id) = (fresh.database.flags(), flagged(&fresh, "legacy").await);
+    let assign = Action { assignee: Some("ben".to_owned()), ..action(Move::Assign, 2) };
+    assert_eq!(table.act(&id, &assign).await.expect("done"), Acted::Done(FlagState::Assigned));
+    let dismiss = Action { note: Some("left the house".to_owned()), ..action(Move::Dismiss, 3) };
+    assert_eq!(table.act(&id, &dismiss).await.expect("done"), Acted::Done(FlagState::Dismissed));
+    let refused_move = MoveError::Illegal { from: FlagState::Dismissed, to_do: Move::Wait };
+    assert_eq!(table.act(&id, &action(Move::Wait, 4)).await.expect("asked"), Acted::Refused(refused_move));
+    let nobody = FlagId::from_random([0; 8]);
+    assert_eq!(table.act(&nobody, &action(Move::Wait, 4)).await.expect("asked"), Acted::NotFound);
+    let detail = table.show(&id).await.expect("shown").expect("there");
+    assert_eq!(detail.assignee.as_deref(), Some("ben"));
+    let trail: Vec<_> =
+        detail.trail.iter().map(|row| (&*row.event, row.actor.as_deref(), row.note.as_deref())).collect();
+    let expected = [
+        ("open", Some("gateway"), None),
+        ("assign", Some("mia"), None),
+        ("dismiss", Some("mia"), Some("left the house")),
+    ];
+    assert_eq!(trail, expected);
+    check_totals(&fresh.database).await;
+}
+
+async fn a_dismissed_flag_comes_back_only_for_a_new_reason(fresh: Fresh) {
+    let (table, id) = (fresh.database.flags(), flagged(&fresh, "legacy").await);
+    table.act(&id, &Action { note: Some("no".to_owned()), ..action(Move::Dismiss, 2) }).await.expect("done");
+    let same = record(&fresh.database, "legacy", vec![seen(refused(Rejection::NoPassword), at(3))]).await;
+    assert_eq!(same.expect("counted").state, FlagState::Dismissed);
+    let other = record(&fresh.database, "legacy", vec![seen(refused(Rejection::Expired), at(4))]).await;
+    assert_eq!(other.expect("a flag").state, FlagState::Open);
+    check_totals(&fresh.database).await;
+}
+
+async fn a_flag_sleeps_until_its_day(fresh: Fresh) {
+    let (table, id) = (fresh.database.flags(), flagged(&fresh, "legacy").await);
+    table.act(&id, &action(Move::Snooze { until: at(100) }, 2)).await.expect("done");
+    assert_eq!(table.wake(at(99)).await.expect("looked"), 0);
+    assert_eq!(all(&fresh.database).await[0].snoozed_until, Some(at(100)));
+    assert_eq!(table.wake(at(100)).await.expect("looked"), 1);
+    let flag = all(&fresh.database).await.remove(0);
+    assert_eq!((flag.state, flag.snoozed_until), (FlagState::Open, None));
+    check_totals(&fresh.database).await;
+}
+
+async fn the_database_refuses_to_change_the_trail(fresh: Fresh) {
+    flagged(&fresh, "legacy").await;
+    let attempts = [
+        "UPDATE trail SET actor = 'x'",
+        "UPDATE trail SET seq = 99",
+        "DELETE FROM trail",
+        "DELETE FROM trail WHERE seq = 1",
+        "INSERT INTO trail SELECT * FROM trail",
+        "INSERT INTO trail_horizon (horizon, at, actor) VALUES (99999999999999, 1, 'x')",
+    ];
+    for statement in attempts {
+        assert!(sqlx::query(statement).execute(fresh.database.pool()).await.is_err(), "{statement}");
+    }
+    let far = "INSERT INTO trail_horizon (horizon, at, actor) VALUES (1, 1, 'x')";
+    sqlx::query(far).execute(fresh.database.pool()).await.expect("long ago is behind every horizon");
+    for statement in ["DELETE FROM trail", "UPDATE trail_horizon SET horizon = 5", "DELETE FROM trail_horizon"] {
+        assert!(sqlx::query(statement).execute(fresh.database.pool()).await.is_err(), "{statement}");
+    }
+    let farther = "INSERT INTO trail_horizon (horizon, at, actor) VALUES (2, 1, 'x')";
+    sqlx::query(farther).execute(fresh.database.pool()).await.expect("written");
+    let removed = sqlx::query("DELETE FROM trail").execute(fresh.database.pool()).await.expect("behind the horizon");
+    assert_eq!(removed.rows_affected(), 1);
+}
+
+fn listed(identifier: &str, others: &[&str]) -> ListedAccount {
+    ListedAccount { account: account(identifier), others: others.iter().map(|other| account(other)).collect() }
+}
+
+async fn import(fresh: &Fresh, list: &[ListedAccount], digest: &str, moment: i64) -> Import {
+    let institution = account("x").institution().clone();
+    fresh.database.flags().import(&institution, list, digest, "mia", at(moment)).await.expect("imported")
+}
+
+async fn a_row_of_the_list_flags_by_itself_and_a_refusal_raises_it(fresh: Fresh) {
+    let list = [listed("legacy", &["2001"]), listed("other", &["2002", "2003"]), listed("third", &["2003"])];
+    let first = import(&fresh, &list, "digest", 5).await;
+    assert_eq!(first, Import { listed: 3, new: 3, held: 0, opened: 3, repeated: false });
+    let again = import(&fresh, &list, "digest", 6).await;
+    assert_eq!(again, Import { listed: 3, repeated: true, ..Import::default() });
+    let flags = all(&fresh.database).await;
+    assert!(flags.iter().all(|flag| flag.severity == Severity::Low && flag.reasons == [Reason::Reported]));
+    let wrong = || vec![seen(refused(Rejection::WrongPassword), at(7))];
+    let raised = record(&fresh.database, "2001", wrong()).await.expect("found through the barcode");
+    assert_eq!((raised.account, &raised.reasons[..]), (account("legacy"), &[Reason::Reported][..]));
+    assert_eq!(record(&fresh.database, "2003", wrong()).await, None, "two rows name it");
+    let first = all(&fresh.database).await.remove(0);
+    assert_eq!((first.account, first.severity), (account("legacy"), Severity::High));
+    check_totals(&fresh.database).await;
+}
+
+async fn whoever_was_let_in_is_held_by_the_service_whatever_a_list_says(fresh: Fresh) {
+    import(&fresh, &[listed("legacy", &[])], "one", 5).await;
+    let over = record(&fresh.database, "legacy", vec![seen(Fact::Accepted, at(6))]).await.expect("over");
+    assert_eq!(over.state, FlagState::Resolved);
+    let again = import(&fresh, &[listed("legacy", &[]), listed("new", &[])], "two", 7).await;
+    assert_eq!((again.new, again.held, again.opened), (1, 1, 1));
+    let wrong = vec![seen(refused(Rejection::WrongPassword), at(8))];
+    assert_eq!(record(&fresh.database, "legacy", wrong).await, None, "a slip of the hand");
+}
+
+/// Every filter, in pages of every size, gives what a look at all flags gives.
+async fn pages_show_what_the_filter_says_and_nothing_twice(fresh: Fresh) {
+    let table = fresh.database.flags();
+    let reasons = [Rejection::Expired, Rejection::Locked, Rejection::NoPassword];
+    for n in 0..30_i64 {
+        let rejection = reasons[usize::try_from(n % 3).expect("small")];
+        let id = record(&fresh.database, &format!("p{:02}", n / 2 * 7 % 23), vec![seen(refused(rejection), at(n / 4))])
+            .await;
+        let id = id.expect("a flag").flag;
+        if n % 5 == 0 {
+            table.act(&id, &action(Move::Resolve, 50)).await.expect("done");
+        }
+    }
+    check_totals(&fresh.database).await;
+    let everything = all(&fresh.database).await;
+    assert!(everything.len() > 12);
+    let here = Some(account("x").institution().clone());
+    let filters = [
+        FlagFilter::default(),
+        FlagFilter { institution: here, ..FlagFilter::default() },
+        FlagFilter { states: vec![FlagState::Resolved, FlagState::Open], ..FlagFilter::default() },
+        FlagFilter { reason: Some(Reason::Locked), ..FlagFilter::default() },
+        FlagFilter { severity: Some(Severity::Medium), states: vec![FlagState::Open], ..FlagFilter::default() },
+        FlagFilter { prefix: Some("p1".to_owned()), ..FlagFilter::default() },
+    ];
+    for filter in filters {
+        let fits = |flag: &&FlagRecord| {
+            (filter.states.is_empty() || filter.states.contains(&flag.state))
+                && filter.reason.is_none_or(|reason| flag.reasons.contains(&reason))
+                && filter.severity.is_none_or(|severity| flag.severity == severity)
+                && filter.prefix.as_ref().is_none_or(|prefix| flag.account.identifier().starts_with(prefix))
+        };
+        for order in [FlagOrder::Severity, FlagOrder::Account] {
+            let mut expected: Vec<FlagRecord> = everything.iter().filter(fits).cloned().collect();
+            if order == FlagOrder::Account {
+                expected.sort_by(|a, b| a.account.identifier().cmp(b.account.identifier()));
+            }
+            for most in [1, 4, 100] {
+                let (mut got, mut after): (Vec<FlagRecord>, Option<FlagCursor>) = (Vec::new(), None);
+                loop {
+                    let page = table.page(&filter, order, after.as_ref(), most).await.expect("a page");
+                    assert_eq!(page.total, u64::try_from(expected.len()).ok());
+                    got.extend(page.flags);
+                    after = page.next.map(|next| FlagCursor::parse(&next.encode()).expect("a cursor"));
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(got, expected, "{filter:?} {order:?} {most}");
+            }
+        }
+    }
+}
+
+on_every_database![
+    what_operators_do_is_in_the_trail_with_who_and_why,
+    a_dismissed_flag_comes_back_only_for_a_new_reason,
+    a_flag_sleeps_until_its_day,
+    the_database_refuses_to_change_the_trail,
+    a_row_of_the_list_flags_by_itself_and_a_refusal_raises_it,
+    whoever_was_let_in_is_held_by_the_service_whatever_a_list_says,
+    pages_show_what_the_filter_says_and_nothing_twice,
+];
