@@ -6,6 +6,7 @@ mod authenticate;
 mod basic;
 mod error;
 mod freshness;
+mod request;
 mod wsdl;
 
 pub use alma::{AlmaCall, AlmaRefusal, read_alma, write_accepted, write_not_served, write_refused};
@@ -17,4 +18,5 @@ pub use authenticate::{
 pub use basic::{Authorization, Basic};
 pub use error::ContractError;
 pub use freshness::{Freshness, NonceClaim};
+pub use request::{SignInMessage, write_alma_sign_in, write_authenticate_sign_in};
 pub use wsdl::{Wsdl, WsdlError, check_documents};

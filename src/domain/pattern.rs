@@ -17,6 +17,12 @@ impl IdentifierPattern {
         (!folded.is_empty()).then(|| Self(folded.into_boxed_str()))
     }
 
+    /// An identifier of this shape, with `filling` in the place of each `*`; `None` when it has none.
+    #[must_use]
+    pub fn example(&self, filling: &str) -> Option<String> {
+        self.0.contains('*').then(|| self.0.replace('*', filling))
+    }
+
     /// Whether an account's identifier has this shape.
     #[must_use]
     pub fn fits(&self, account: &AccountId) -> bool {
@@ -66,5 +72,8 @@ mod tests {
             assert_eq!(IdentifierPattern::parse(pattern).expect("a pattern").fits(&account), fits, "{pattern}");
         }
         assert_eq!(IdentifierPattern::parse(" "), None);
+        let example = |pattern| IdentifierPattern::parse(pattern).expect("a pattern").example("x1");
+        assert_eq!(example("*@staff.example.org").as_deref(), Some("x1@staff.example.org"));
+        assert_eq!(example("reader"), None);
     }
 }

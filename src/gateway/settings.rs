@@ -35,6 +35,13 @@ pub struct IdentityChoice {
 }
 
 impl IdentityChoice {
+    /// An identifier by which this service is chosen, with `random` in the place of whatever is left open; `None` where
+    /// nothing is.
+    #[must_use]
+    pub fn example(&self, random: &str) -> Option<String> {
+        self.identifiers.iter().find_map(|pattern| pattern.example(random))
+    }
+
     /// Whether this service, and no other, knows an account.
     #[must_use]
     pub fn fits(&self, account: &AccountId) -> bool {

@@ -85,9 +85,10 @@ impl InstitutionEntry {
         !self.probe_accounts.contains(account)
     }
 
-    /// Every identity service that it uses.
-    pub(crate) fn identities(&self) -> impl Iterator<Item = &IdentityUse> {
-        std::iter::once(&self.identity).chain(self.others.iter().map(|(_, used)| used))
+    /// Every identity service that it uses, with the choice that leads to it.
+    pub(crate) fn identities(&self) -> impl Iterator<Item = (Option<&IdentityChoice>, &IdentityUse)> {
+        let others = self.others.iter().map(|(choice, used)| (Some(choice), used));
+        std::iter::once((None, &self.identity)).chain(others)
     }
 }
 
@@ -175,6 +176,17 @@ impl RouteTable {
             }
         }
         routes
+    }
+
+    /// Every route, once, with one of its paths.
+    pub(crate) fn routes_with_paths(&self) -> Vec<(&str, &Route)> {
+        let path_of = |route: &Route| {
+            let is_its = |at: &usize| {
+                self.endpoints.get(*at).is_some_and(|endpoint| std::ptr::eq(&raw const *endpoint.route, route))
+            };
+            self.paths.iter().filter(|(_, at)| is_its(at)).map(|(path, _)| path.as_str()).min()
+        };
+        self.routes().into_iter().filter_map(|route| Some((path_of(route)?, route))).collect()
     }
 
     /// The paths that are served, in order.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::{Answer, Clock, Fact, GuessFacts, History, NoAnswer, Password, SignIn, Timestamp, Verdict, review};
-use crate::identity::{HashingPool, HashingSettings};
+use crate::identity::{HashingPool, HashingSettings, IdentityError};
 
 pub(crate) fn settings() -> HashingSettings {
     HashingSettings { memory_kib: 64, iterations: 2, ..HashingSettings::default() }
@@ -33,6 +33,24 @@ pub(crate) fn source() -> IpAddr {
 
 pub(crate) fn later() -> Instant {
     Instant::now() + Duration::from_mins(10)
+}
+
+/// The rows of the table in an adapter's README.
+pub(crate) fn table_rows(text: &str) -> Vec<Vec<&str>> {
+    text.lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("---") && !line.starts_with("| situation"))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect()
+}
+
+/// What was said, in the words of these tables.
+pub(crate) fn in_words(said: &Result<Answer, IdentityError>) -> String {
+    match said {
+        Ok(Answer::Accepted) => "accept".to_owned(),
+        Ok(Answer::MustChange) => "accept, must change".to_owned(),
+        Ok(Answer::Rejected(why)) => format!("reject: {}", why.label()),
+        Err(error) => format!("no answer: {}", error.no_answer.label()),
+    }
 }
 
 /// The code of the flag that an answer alone gives an account, or `-`.

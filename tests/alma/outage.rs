@@ -33,11 +33,17 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
     for user in 0..40 {
         alma.add(User::new(&[&format!("user{user}")], Some("right")));
     }
-    let gateway =
-        TestGateway::start_tuned(&format!("{}{OTHERS}", config(&alma, "breaker_probe = \"1s\"")), |settings| {
-            settings.cache.ttl = Duration::ZERO;
-        })
-        .await;
+    // Half a minute with the usual ten seconds between probes, or a tenth of both.
+    let (away, probe) = if std::env::var_os("SOAPGATE_OUTAGE_WHOLE").is_some() {
+        (Duration::from_secs(30), Duration::from_secs(10))
+    } else {
+        (Duration::from_secs(3), Duration::from_secs(1))
+    };
+    let more = format!("breaker_probe = \"{}s\"", probe.as_secs());
+    let gateway = TestGateway::start_tuned(&format!("{}{OTHERS}", config(&alma, &more)), |settings| {
+        settings.cache.ttl = Duration::ZERO;
+    })
+    .await;
     assert_eq!(sign_in(&gateway, "demo", "user0", "right").await, Told::Yes);
     let ended = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = (0..8)
@@ -65,7 +71,7 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
         .collect();
     for fault in [Fault::failing(), Fault::Reset, Fault::too_many(None), Fault::html()] {
         alma.fault(fault);
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(away / 4).await;
         let other = Post::new("/soap/authenticate", authenticate_envelope("nobody", "x")).bytes();
         let reply = exchange(gateway.soap, &other).await;
         assert!(reply.status() == 200 && reply.text().contains(">false<"), "another institution: {}", reply.text());
@@ -74,7 +80,11 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
     let health = exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert!(health.status() == 200 && health.text().contains("\"degraded\""), "{}", health.text());
     alma.fault(Fault::None);
+    let back = Instant::now();
     until("it is found again", async || sign_in(&gateway, "demo", "user1", "right").await == Told::Yes).await;
+    println!("away for {away:?}, found again after {:?}, with a probe every {probe:?}", back.elapsed());
+    // The probe goes with the next question, which comes at once under load.
+    assert!(back.elapsed() <= probe + Duration::from_secs(2), "{:?}", back.elapsed());
     ended.store(true, Ordering::Relaxed);
     for caller in callers {
         let (yes, outages, slowest) = caller.await.expect("nobody was told no");
@@ -83,6 +93,26 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
     }
     let ready = exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert_eq!(ready.status(), 200, "an outage never turns readiness");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_canary_goes_the_way_of_its_route_to_every_service_of_its_institution() {
+    let (alma, staff) = (FakeAlma::start().await, FakeAlma::start().await);
+    let more = format!(
+        "[[identity]]\nname = \"staff\"\nkind = \"alma\"\nbase_url = \"{}\"\napi_key = \"{}\"\n",
+        staff.base_url(),
+        staff.settings().api_key.expose()
+    );
+    let choice =
+        "identity = \"alma\"\n[[institution.choice]]\nidentifiers = [\"*@staff.example.org\"]\nidentity = \"staff\"\n";
+    let routes = "[[route]]\ncontract = \"authenticate\"\ninstitution = \"01DEMO_INST\"\nintegration = \"none\"\naccount = [\"token\"]\n";
+    let text = config(&alma, &more).replacen("identity = \"alma\"\n", choice, 1) + routes;
+    let gateway = TestGateway::start(&text).await;
+    until("both routes have sent theirs", async || alma.presented().len() + staff.presented().len() == 4).await;
+    assert!(alma.presented().iter().all(|name| name.starts_with("canary-") && !name.contains('@')));
+    assert!(staff.presented().iter().all(|name| name.starts_with("canary-") && name.ends_with("@staff.example.org")));
+    assert_eq!(gateway.metric("soapgate_identity_calls_total", "canary").await, 4);
+    assert_eq!(gateway.metric("soapgate_attempts_spent_total", "").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

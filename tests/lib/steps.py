@@ -50,6 +50,13 @@ STEPS = (
         counts.cargo,
         30,
     ),
+    Step(
+        "half a minute's outage",
+        Tier.DEFAULT,
+        ("env", "SOAPGATE_OUTAGE_WHOLE=1", "cargo", "test", "--locked", "--test", "alma", "outage_under_load"),
+        counts.cargo,
+        5,
+    ),
     Step("the runner itself", Tier.DEFAULT, (sys.executable, "tests/lib/selftest.py"), counts.closing_line, 2),
     Step("toolkits", Tier.DEFAULT, (sys.executable, "tests/toolkits/run.py"), counts.closing_line, 30),
     Step("expat's verdicts", Tier.DEFAULT, (sys.executable, "tests/xml_oracle.py"), counts.closing_line, 5),

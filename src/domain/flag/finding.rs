@@ -132,21 +132,19 @@ fn review_wrong_password(guess: GuessFacts, history: &History) -> Vec<Finding> {
 /// found through. An owner who signs in elsewhere does not change what an old system has stored.
 #[must_use]
 pub fn clears(fact: Fact, reason: Reason, by: Option<&IntegrationName>, of: Option<&IntegrationName>) -> bool {
-    match (fact, reason) {
-        (Fact::IntegrationAccepted, Reason::IntegrationRefused) => true,
-        (Fact::Accepted, Reason::StaleSecret) => by.map(IntegrationName::account) == of.map(IntegrationName::account),
-        (
-            Fact::Accepted,
+    match fact {
+        Fact::IntegrationAccepted => reason == Reason::IntegrationRefused,
+        Fact::Accepted => match reason {
+            Reason::IntegrationRefused => false,
+            Reason::StaleSecret => by.map(IntegrationName::account) == of.map(IntegrationName::account),
             Reason::Expired
             | Reason::Locked
             | Reason::MustChange
             | Reason::NoPassword
             | Reason::Reported
-            | Reason::UnacceptablePassword,
-        ) => true,
-        (Fact::Accepted, Reason::IntegrationRefused)
-        | (Fact::IntegrationAccepted, _)
-        | (Fact::IntegrationRefused | Fact::MustChange | Fact::Refused(..), _) => false,
+            | Reason::UnacceptablePassword => true,
+        },
+        Fact::IntegrationRefused | Fact::MustChange | Fact::Refused(..) => false,
     }
 }
 

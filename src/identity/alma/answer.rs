@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
     use crate::identity::Sent;
-    use crate::identity::fixture::flag_of;
+    use crate::identity::fixture::{flag_of, in_words, table_rows};
 
     const TABLE: &str = include_str!("README.md");
     const NOW: u64 = 22 * 3_600;
@@ -163,22 +163,9 @@ mod tests {
         )
     }
 
-    fn in_words(said: &Result<Answer, IdentityError>) -> String {
-        match said {
-            Ok(Answer::Accepted) => "accept".to_owned(),
-            Ok(Answer::MustChange) => "accept, must change".to_owned(),
-            Ok(Answer::Rejected(why)) => format!("reject: {}", why.label()),
-            Err(error) => format!("no answer: {}", error.no_answer.label()),
-        }
-    }
-
     #[test]
     fn every_row_of_the_table_is_what_the_code_says() {
-        let rows: Vec<Vec<&str>> = TABLE
-            .lines()
-            .filter(|line| line.starts_with("| ") && !line.contains("---") && !line.starts_with("| situation"))
-            .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
-            .collect();
+        let rows = table_rows(TABLE);
         assert!(rows.len() >= 15, "{}", rows.len());
         for row in rows {
             let [situation, says, verdict, flag] = row[..] else { panic!("{row:?}") };

@@ -171,7 +171,7 @@ impl Statement {
 
     fn and(&mut self, condition: &str, value: Value) {
         let place = self.place(value);
-        self.text.push_str(&format!(" AND {condition} {place}"));
+        self.text.extend([" AND ", condition, " ", &place]);
     }
 
     fn place(&mut self, value: Value) -> String {
@@ -188,20 +188,23 @@ impl Statement {
         match after.map(|cursor| &cursor.key) {
             Some(Key::Severity(a, b, c)) => {
                 let places = [Value::Number(*a), Value::Number(*b), Value::Text(c.clone())].map(|v| self.place(v));
-                self.text.push_str(&format!(" AND ({severity}, {last_seen}, {id}) < ({})", places.join(", ")));
+                let places = places.join(", ");
+                self.text.extend([" AND (", severity, ", ", last_seen, ", ", id, ") < (", &places, ")"]);
             }
             Some(Key::Account(a, b)) => {
                 let places = [Value::Text(a.clone()), Value::Text(b.clone())].map(|v| self.place(v));
-                self.text.push_str(&format!(" AND (flag.identifier, flag.institution) > ({})", places.join(", ")));
+                self.text.extend([" AND (flag.identifier, flag.institution) > (", &places.join(", "), ")"]);
             }
             None => {}
         }
-        self.text.push_str(&match order {
-            FlagOrder::Severity => format!(" ORDER BY {severity} DESC, {last_seen} DESC, {id} DESC"),
-            FlagOrder::Account => " ORDER BY flag.identifier, flag.institution".to_owned(),
-        });
+        match order {
+            FlagOrder::Severity => {
+                self.text.extend([" ORDER BY ", severity, " DESC, ", last_seen, " DESC, ", id, " DESC"]);
+            }
+            FlagOrder::Account => self.text.push_str(" ORDER BY flag.identifier, flag.institution"),
+        }
         let place = self.place(Value::Number(most));
-        self.text.push_str(&format!(" LIMIT {place}"));
+        self.text.extend([" LIMIT ", &place]);
         self
     }
 

@@ -80,10 +80,7 @@ async fn record_one(
         } else {
             let known = match flag.take() {
                 Some(known) => known,
-                None => {
-                    let subject = trail::subject(write, &account).await?;
-                    FlagRow::new(FlagId::stored(trail::number()?), account.clone(), subject, seen.first)
-                }
+                None => begin(write, &account, seen.first).await?,
             };
             flag = Some(find(write, known, before.as_ref(), &findings, seen).await?);
         }
@@ -102,6 +99,16 @@ async fn record_one(
         }
     }
     Ok(recorded)
+}
+
+/// A flag that is not written yet.
+pub(crate) async fn begin(
+    connection: &mut AnyConnection,
+    account: &AccountId,
+    at: Timestamp,
+) -> Result<FlagRow, StoreError> {
+    let subject = trail::subject(connection, account).await?;
+    Ok(FlagRow::new(FlagId::stored(trail::number()?), account.clone(), subject, at))
 }
 
 /// Adds a fact to what is known of the account, and gives all of it.

@@ -7,8 +7,7 @@ use sqlx::AnyConnection;
 
 use crate::domain::{AccountId, Fact, Finding, Institution, Reason, Timestamp};
 use crate::store::database::Write;
-use crate::store::flags::flag_row::{self, FlagRow};
-use crate::store::flags::gathered::FlagId;
+use crate::store::flags::flag_row;
 use crate::store::flags::tallies::Tallies;
 use crate::store::flags::{habit, record, trail};
 use crate::store::{Database, StoreError, row};
@@ -175,10 +174,7 @@ async fn open(
     let is_new = before.is_none();
     let mut flag = match before.clone() {
         Some(flag) => flag,
-        None => {
-            let subject = trail::subject(write, &listed.account).await?;
-            FlagRow::new(FlagId::stored(trail::number()?), listed.account.clone(), subject, at)
-        }
+        None => record::begin(write, &listed.account, at).await?,
     };
     flag.find(Finding::LISTED, None, (at, at), 1);
     if is_new {

@@ -39,8 +39,11 @@ pub(crate) async fn all(database: &Database) -> Vec<FlagRecord> {
     page.flags
 }
 
+/// A state, all flags in it, those of each reason, those of each severity.
+type Counted = (FlagState, u64, Vec<(Reason, u64)>, Vec<(Severity, u64)>);
+
 /// What the totals must be, counted from the flags.
-fn counted(flags: &[FlagRecord]) -> Vec<(FlagState, u64, Vec<(Reason, u64)>, Vec<(Severity, u64)>)> {
+fn counted(flags: &[FlagRecord]) -> Vec<Counted> {
     let count = |fits: &dyn Fn(&FlagRecord) -> bool| {
         u64::try_from(flags.iter().filter(|flag| fits(flag)).count()).expect("small")
     };

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::domain::Credentials;
     use crate::identity::Work;
-    use crate::identity::fixture::{self, StillClock, later, password, source};
+    use crate::identity::fixture::{self, StillClock, flag_of, in_words, later, password, source, table_rows};
     use crate::store::suite::harness::{self, Fresh, account};
     use crate::store::{AccountChange, NewAccountRecord};
 
@@ -229,6 +229,22 @@ mod tests {
         for (identifier, right, wrong) in STATES {
             assert_eq!(bench.ask(identifier, RIGHT).await.expect("an answer"), right, "{identifier}");
             assert_eq!(bench.ask(identifier, "something else").await.expect("an answer"), wrong, "{identifier}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_row_of_the_table_is_what_the_code_says() {
+        let bench = Bench::new().await;
+        let hash = bench.pool.hash(&password(RIGHT)).await.expect("hashed");
+        bench.add_one_in_every_state(&hash).await;
+        let rows = table_rows(include_str!("README.md"));
+        assert!(rows.len() >= 14, "{}", rows.len());
+        for row in rows {
+            let [identifier, presented, verdict, flag] = row[..] else { panic!("{row:?}") };
+            let text = if presented == "right" { RIGHT } else { "something else" };
+            let said = bench.ask(identifier, text).await;
+            assert_eq!(in_words(&said), verdict, "{row:?}");
+            assert_eq!(flag_of(said.map_err(|error| error.no_answer)), flag, "{row:?}");
         }
     }
 
