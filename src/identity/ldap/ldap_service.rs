@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use moka::sync::Cache;
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{AccountId, Answer, Clock, NoAnswer, Rejection};
@@ -24,6 +25,9 @@ const ENTRIES: u32 = 2;
 /// Second looks a second, and how many more may come at once.
 const LOOKS_A_SECOND: u32 = 5;
 const LOOKS_AT_ONCE: u32 = 10;
+/// How long it is remembered under which identifier an account is counted, and of how many.
+const KNOWN_TTL: Duration = Duration::from_mins(10);
+const KNOWN: u64 = 100_000;
 /// The name of no attribute (RFC 4511, section 4.5.1.8): whether an entry is there is all that is asked.
 const NOTHING: &str = "1.1";
 
@@ -40,6 +44,7 @@ pub struct LdapService {
     control: Option<Wiped>,
     clock: Arc<dyn Clock>,
     looks: Mutex<Bucket>,
+    known: Cache<AccountId, Option<AccountId>>,
 }
 
 /// How an identifier leads to somebody.
@@ -78,6 +83,7 @@ impl LdapService {
             },
             clock,
             looks: Mutex::default(),
+            known: Cache::builder().max_capacity(KNOWN).time_to_live(KNOWN_TTL).build(),
         })
     }
 
@@ -147,6 +153,21 @@ impl LdapService {
         let (filter, seconds) = (any_entry(), seconds_until(deadline));
         let asked = Search { base: dn, scope: Scope::Base, filter: &filter, attributes, most: ENTRIES, seconds };
         self.search(&asked, deadline).await
+    }
+
+    async fn know(&self, account: &AccountId, deadline: Instant) -> Option<AccountId> {
+        if matches!(self.find, LdapFind::Template(_)) {
+            return None;
+        }
+        if let Some(known) = self.known.get(account) {
+            return known;
+        }
+        let person = match self.lead(account, deadline).await.ok()? {
+            Lead::To(whom) => whom.person,
+            Lead::Nobody | Lead::Unclear => None,
+        };
+        self.known.insert(account.clone(), person.clone());
+        person
     }
 
     async fn look(&self, account: &AccountId, deadline: Instant) -> Result<Option<SecondLook>, IdentityError> {
@@ -222,6 +243,10 @@ impl IdentityService for LdapService {
 
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(self.ask(ask))
+    }
+
+    fn person<'a>(&'a self, account: &'a AccountId, deadline: Instant) -> BoxFuture<'a, Option<AccountId>> {
+        Box::pin(self.know(account, deadline))
     }
 
     fn look_again<'a>(
