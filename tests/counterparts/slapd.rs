@@ -1,26 +1,22 @@
 //! The `ldap` adapter against OpenLDAP with the password policy overlay, alone and through the gateway.
 
-use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use soapgate::app::SystemClock;
-use soapgate::domain::{AccountId, Answer, Credentials, Institution, NoAnswer, Password, Rejection};
+use soapgate::domain::{Answer, NoAnswer, Rejection};
 use soapgate::identity::{
-    Answered, Ask, DnTemplate, Filter, IdentityError, IdentityService, LdapBind, LdapFind, LdapFlavour, LdapService,
-    LdapSettings, LdapUrl, Sent, ServiceSecret,
+    DnTemplate, IdentityService, LdapBind, LdapFind, LdapFlavour, LdapSettings, LdapUrl, Sent, ServiceSecret,
 };
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::directory::{TIME, account, answer, ask, flags_up_to, listeners, search, service};
 use crate::support::gateway::TestGateway;
 use crate::support::signin::{Told, register, sign_in};
 use crate::support::until::until;
 use crate::told;
-
-const TIME: Duration = Duration::from_secs(20);
 
 fn settings() -> LdapSettings {
     LdapSettings {
@@ -32,29 +28,6 @@ fn settings() -> LdapSettings {
         ca_file: None,
         connections: NonZeroUsize::new(4).expect("some"),
     }
-}
-
-fn search(base: &str, filter: &str) -> LdapFind {
-    LdapFind::Search { base_dn: base.to_owned(), filter: Filter::parse(filter).expect("a filter") }
-}
-
-fn service(settings: &LdapSettings) -> LdapService {
-    LdapService::new("directory", settings, Arc::new(SystemClock)).expect("an adapter")
-}
-
-fn account(identifier: &str) -> AccountId {
-    AccountId::parse(&Institution::parse("01DEMO_INST").expect("a code"), identifier).expect("an identifier")
-}
-
-async fn ask(service: &LdapService, user: &str, password: &str) -> Result<Answered, IdentityError> {
-    let credentials = Credentials::new(account(user), Password::new(password.to_owned())).expect("acceptable");
-    let deadline = Instant::now() + TIME;
-    let ask = Ask { credentials: &credentials, source: Ipv4Addr::LOCALHOST.into(), integration: None, deadline };
-    service.verify(ask).await
-}
-
-async fn answer(service: &LdapService, user: &str, password: &str) -> Answer {
-    ask(service, user, password).await.unwrap_or_else(|error| panic!("{user}: {error}")).answer
 }
 
 /// What an administrator reads: the lines of an entry that begin with an attribute's name.
@@ -275,12 +248,11 @@ async fn a_check_says_what_works_and_a_second_look_what_is_wrong() {
 
 fn config(more: &str) -> String {
     format!(
-        "server = {{ listen = \"127.0.0.1:0\" }}\nconsole = {{ listen = \"127.0.0.1:0\" }}\n\
-         management = {{ listen = \"127.0.0.1:0\" }}\n\
-         [[identity]]\nname = \"directory\"\nkind = \"ldap\"\nurl = \"ldap://127.0.0.1:{}\"\nlock_after = 3\n\
+        "{}[[identity]]\nname = \"directory\"\nkind = \"ldap\"\nurl = \"ldap://127.0.0.1:{}\"\nlock_after = 3\n\
          bind_dn = \"{}\"\nbind_password = \"{}\"\nbase_dn = \"{}\"\nfilter = \"(|(uid={{user}})(mail={{user}}))\"\n{more}\n\
          [identity.attempts]\nper_account = 1\n\
          [[institution]]\ncode = \"01DEMO_INST\"\nidentity = \"directory\"\n[[route]]\ncontract = \"alma\"\n",
+        listeners(),
         told("SLAPD_PORT"),
         told("SLAPD_OWN"),
         told("SLAPD_OWN_PASSWORD"),
@@ -307,15 +279,7 @@ async fn through_the_gateway_each_is_told_yes_or_no_and_flagged_as_the_table_say
     for (user, password, expected) in cases {
         assert_eq!(sign_in(&gateway, "demo", user, password).await, expected, "{user}");
     }
-    let operator = gateway.beside().await;
-    let mut seen = Vec::new();
-    until("the last flag", async || {
-        let flags = operator.flags().list().await.expect("flags");
-        seen = flags.iter().map(|flag| format!("{} {}", flag.account, flag.reasons.join(","))).collect();
-        seen.sort();
-        seen.iter().any(|flag| flag == "locked locked")
-    })
-    .await;
+    let seen = flags_up_to(&gateway, "locked").await;
     assert_eq!(seen, ["expired must-change", "grace must-change", "locked locked", "mustchange must-change"]);
 }
 

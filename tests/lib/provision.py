@@ -52,12 +52,16 @@ CHECKS = {
     "php-soap": lambda: _works("php", "-r", "exit(extension_loaded('soap') ? 0 : 1);"),
     "php-xml": lambda: _works("php", "-r", "exit(extension_loaded('simplexml') && extension_loaded('dom') ? 0 : 1);"),
     "python3-venv": lambda: _works(sys.executable, "-c", "import ensurepip, venv"),
+    "samba-ad-dc": lambda: SAMBA.exists() and _works("samba-tool", "--version"),
+    "samba-ad-provision": lambda: Path("/usr/share/samba/setup/ad-schema").is_dir(),
+    "samba-dsdb-modules": lambda: any(Path("/usr/lib").glob("*/samba/ldb/samba_dsdb.so")),
     "slapd": lambda: SLAPD.exists() and (LDAP_MODULES / "ppolicy.la").exists(),
     "zlib1g-dev": lambda: _has_header("zlib.h"),
 }
 
 GSOAP_SHARE = Path("/usr/share/gsoap")
 # Not in every user's path.
+SAMBA = Path("/usr/sbin/samba")
 SLAPD = Path("/usr/sbin/slapd")
 LDAP_MODULES = Path("/usr/lib/ldap")
 # What Debian's packages ask before they start what they install.
