@@ -1,4 +1,4 @@
-//! The `ldap` adapter against OpenLDAP with the password policy overlay, alone and through the gateway.
+//! The `ldap` adapter against a real slapd with the password policy overlay, alone and through the gateway.
 
 use std::num::NonZeroUsize;
 use std::process::{Child, Command, Stdio};
@@ -159,7 +159,7 @@ async fn tls_from_the_first_byte_and_by_starttls() {
         let error = ask(&service(&stranger), "reader", &told("SLAPD_PASSWORD")).await.expect_err("not trusted");
         assert_eq!((error.no_answer, error.sent), (NoAnswer::Unreachable, Sent::No), "{error}");
         let mut elsewhere = trusting;
-        elsewhere.url.host = "127.0.0.1".to_owned();
+        "127.0.0.1".clone_into(&mut elsewhere.url.host);
         let error = ask(&service(&elsewhere), "reader", &told("SLAPD_PASSWORD")).await.expect_err("another name");
         assert_eq!((error.no_answer, error.sent), (NoAnswer::Unreachable, Sent::No), "{error}");
     }

@@ -9,10 +9,6 @@ use tokio::time::Instant;
 use crate::fake::{Asked, BASE, FakeDirectory, OWN_DN, Person, Reaction};
 use crate::{PLANTED, TIME, account, ask, service};
 
-fn rejected(why: Rejection) -> Option<Answer> {
-    Some(Answer::Rejected(why))
-}
-
 #[tokio::test]
 async fn right_wrong_and_unknown() {
     let directory = FakeDirectory::start().await;
@@ -49,8 +45,8 @@ async fn what_the_password_policy_says_beside_a_bind_counts() {
         (0, &[0x30, 0], Some(Answer::Accepted)),
         (0, &[0x30, 5, 0xa0, 3, 0x80, 1, 9], Some(Answer::Accepted)),
         (0, &[0x30, 3, 0x81, 1, 2], Some(Answer::MustChange)),
-        (49, &[0x30, 3, 0x81, 1, 1], rejected(Rejection::Locked)),
-        (49, &[0x30, 3, 0x81, 1, 0], rejected(Rejection::MustChange)),
+        (49, &[0x30, 3, 0x81, 1, 1], Some(Answer::Rejected(Rejection::Locked))),
+        (49, &[0x30, 3, 0x81, 1, 0], Some(Answer::Rejected(Rejection::MustChange))),
         (0, &[0x30, 3, 0x81, 1, 1], None),
         (0, b"garbage", None),
     ];

@@ -136,7 +136,7 @@ async fn nothing_was_sent_where_no_connection_came_about() {
     settings.url.port = gone;
     let error = ask(&service(&settings), "reader", PLANTED).await.expect_err("refused");
     check(&error, NoAnswer::Unreachable, Sent::No, "refused");
-    settings.url.host = "nowhere.invalid".to_owned();
+    "nowhere.invalid".clone_into(&mut settings.url.host);
     settings.starttls = true;
     let error = ask(&service(&settings), "reader", PLANTED).await.expect_err("no such host");
     check(&error, NoAnswer::Unreachable, Sent::No, "no such host");
@@ -162,7 +162,7 @@ async fn a_directory_that_takes_connections_and_says_nothing_holds_nobody_for_lo
 async fn passwords_do_not_cross_a_network_in_clear() {
     let directory = FakeDirectory::start().await;
     let mut settings: LdapSettings = directory.settings();
-    settings.url.host = "ldap.example.org".to_owned();
+    "ldap.example.org".clone_into(&mut settings.url.host);
     let clock = std::sync::Arc::new(soapgate::app::SystemClock);
     let error = soapgate::identity::LdapService::new("directory", &settings, clock).err().expect("refused");
     assert!(error.to_string().contains("in clear"), "{error}");

@@ -15,7 +15,7 @@ pub(crate) fn trusting(directory: &FakeDirectory, authority: &str) -> (LdapSetti
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, authority).expect("written");
     let mut settings = LdapSettings { ca_file: Some(file), ..directory.settings() };
-    settings.url.host = "localhost".to_owned();
+    "localhost".clone_into(&mut settings.url.host);
     (settings, folder)
 }
 

@@ -1,5 +1,7 @@
 //! Making a connection: the address, TCP, TLS. Nothing of a password is sent here.
 
+use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +10,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::domain::NoAnswer;
@@ -20,6 +22,10 @@ use crate::identity::port::IdentityError;
 
 /// How long a connection may take to be made, TLS included.
 const CONNECT: Duration = Duration::from_secs(2);
+/// How much of it TCP has, shared out among the addresses of a name: that of a domain leads to each of its controllers,
+/// of which one may be away.
+const TCP: Duration = Duration::from_millis(1_500);
+const ADDRESSES_MAX: usize = 4;
 
 /// Who makes connections to one directory.
 pub(crate) struct Dialer {
@@ -52,11 +58,8 @@ impl Dialer {
     }
 
     async fn connect(&self) -> Result<Connection, IdentityError> {
-        let stream = TcpStream::connect((self.url.host.as_str(), self.url.port))
-            .await
-            .map_err(|error| unreachable(format!("no connection: {}", error.kind())))?;
-        // Requests are short and wait for their answers.
-        stream.set_nodelay(true).map_err(|error| unreachable(format!("no connection: {}", error.kind())))?;
+        let stream =
+            self.connect_tcp().await.map_err(|error| unreachable(format!("no connection: {}", error.kind())))?;
         let Some((connector, name)) = &self.tls else { return Ok(Connection::new(stream)) };
         let stream: Box<dyn Stream> =
             if self.url.is_tls { Box::new(stream) } else { begin_tls(Connection::new(stream)).await? };
@@ -66,6 +69,29 @@ impl Dialer {
             .map_err(|error| unreachable(format!("no TLS: {}", tls_problem(&error))))?;
         Ok(Connection::new(stream))
     }
+
+    async fn connect_tcp(&self) -> io::Result<TcpStream> {
+        let found = lookup_host((self.url.host.as_str(), self.url.port)).await?;
+        connect_any(&found.take(ADDRESSES_MAX).collect::<Vec<_>>()).await
+    }
+}
+
+/// The first of these addresses that takes a connection.
+async fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut problem = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses {
+        let share = TCP / u32::try_from(addresses.len()).unwrap_or(1);
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // Requests are short and wait for their answers.
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Ok(Err(error)) => problem = error,
+            Err(_) => problem = io::Error::from(io::ErrorKind::TimedOut),
+        }
+    }
+    Err(problem)
 }
 
 /// A directory that refuses STARTTLS is never spoken to in clear instead.
@@ -85,7 +111,7 @@ fn unreachable(detail: impl Into<String>) -> IdentityError {
 }
 
 /// What rustls says of a certificate or an alert, which names hosts at most.
-fn tls_problem(error: &std::io::Error) -> String {
+fn tls_problem(error: &io::Error) -> String {
     error.get_ref().map_or_else(|| error.kind().to_string(), ToString::to_string)
 }
 
@@ -112,4 +138,23 @@ fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Adapte
         store.add(certificate.clone()).map_err(|error| problem(&error))?;
     }
     Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_away_is_passed_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let there = listener.local_addr().expect("an address");
+        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a listener").local_addr().expect("an address");
+        let stream = connect_any(&[gone, there]).await.expect("the second");
+        assert_eq!(stream.peer_addr().expect("an address"), there);
+        let error = connect_any(&[gone, gone]).await.expect_err("both are away");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(connect_any(&[]).await.is_err());
+    }
 }

@@ -1,4 +1,4 @@
-//! The `ldap` adapter: directories such as `OpenLDAP` and Active Directory, asked by a simple bind.
+//! The `ldap` adapter: directories such as slapd and Active Directory, asked by a simple bind.
 
 mod answer;
 mod ber;

@@ -62,7 +62,9 @@ fn equalities(filter: &StructureTag, found: &mut Vec<(String, String)>) {
         if filter.id == 3 {
             found.push((text(&parts[0]).to_lowercase(), text(&parts[1])));
         } else {
-            parts.iter().for_each(|part| equalities(part, found));
+            for part in parts {
+                equalities(part, found);
+            }
         }
     }
 }
