@@ -1,6 +1,6 @@
 //! The part of BER that LDAP uses (RFC 4511, section 5.1): definite lengths, tags of one byte.
 //!
-//! Written here because the reader of the `lber` crate calls itself for every level that a message has, so that a few
+//! Written here because the reader of the `lber` crate calls itself for every level that a message has: a hundred
 //! kilobytes of nested brackets, which anybody on the way can send before TLS begins, overflow the stack and end the
 //! process. This one goes no deeper than its caller asks, and what is written is wiped: a bind holds a password.
 
