@@ -96,6 +96,9 @@ async fn look_at_identities(settings: &Settings, store: &Finding) -> Vec<Finding
             (IdentityKind::Alma(alma), _) => {
                 app::check_alma(identity, alma).await.map_err(|problem| format!("{name}: {problem}"))
             }
+            (IdentityKind::Ldap(ldap), _) => {
+                app::check_ldap(identity, ldap).await.map_err(|problem| format!("{name}: {problem}"))
+            }
         };
         findings.push(Finding { name, exit: Exit::Identity, result });
     }

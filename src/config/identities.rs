@@ -8,6 +8,7 @@ use crate::config::alma::read_alma;
 use crate::config::attempts::read_protection;
 use crate::config::checks::Keyed;
 use crate::config::document::nearest;
+use crate::config::ldap::read_ldap;
 use crate::config::section::{Choice, Section, quote};
 use crate::domain::{AccountId, AttemptRule, IdentifierPattern, Institution};
 use crate::gateway::{IdentityChoice, InstitutionSettings};
@@ -50,15 +51,16 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
     let kinds = [
         Choice::Means("alma", Kind::Alma),
         Choice::Means("embedded", Kind::Embedded),
-        Choice::Refused("ldap", ADAPTER),
+        Choice::Means("ldap", Kind::Ldap),
         Choice::Refused("oidc", ADAPTER),
     ];
     let word = section.choice("kind", &kinds);
     let kind = match word {
         Some(Kind::Alma) => read_alma(section).map(IdentityKind::Alma),
         Some(Kind::Embedded) => Some(IdentityKind::Embedded),
+        Some(Kind::Ldap) => read_ldap(section).map(IdentityKind::Ldap),
         None => {
-            section.complain("kind", "is missing; write \"alma\" or \"embedded\"");
+            section.complain("kind", "is missing; write \"alma\" or \"embedded\" or \"ldap\"");
             // Nobody can say what the other keys mean.
             section.skip();
             section.section("attempts").skip();
@@ -67,8 +69,9 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
     };
     let mut identity = IdentitySettings::new(name.clone().unwrap_or_default(), kind.unwrap_or(IdentityKind::Embedded));
     identity.timeout = section.span("timeout", identity.timeout, Duration::from_millis(100)..=Duration::from_mins(1));
-    if word.is_some() {
+    if let Some(word) = word {
         read_protection(section, &mut identity, rule);
+        word.check_lock(section);
     }
     name.map(|_| identity)
 }
@@ -78,6 +81,22 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
 enum Kind {
     Alma,
     Embedded,
+    Ldap,
+}
+
+impl Kind {
+    /// Of a service that anybody can set up, nobody but its operator knows when it locks.
+    fn check_lock(self, section: &Section<'_>) {
+        match self {
+            Self::Alma | Self::Embedded => {}
+            Self::Ldap if section.is_given("lock_after") => {}
+            Self::Ldap => {
+                let write =
+                    "the number of failed sign-ins after which the service locks an account, or 0 if it never does";
+                section.complain("lock_after", format!("is missing; write {write}"));
+            }
+        }
+    }
 }
 
 /// Reads every `[[institution]]` that has a code; `identities` are those that one may name.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::tests::{INSTITUTION, ROUTE, check_whole, settings};
 use crate::domain::AttemptRule;
-use crate::identity::{IdentityKind, IdentitySettings, PasswordEncoding};
+use crate::identity::{DnTemplate, Filter, IdentityKind, IdentitySettings, LdapFind, LdapFlavour, PasswordEncoding};
 
 /// What is said about an identity service of these keys, which stand from line 4 on.
 fn check_identity(kind: &str, keys: &str, lines: &[&str]) {
@@ -69,6 +69,98 @@ fn a_secret_stands_in_one_place_and_a_file_loses_its_final_line_end_only() {
         &format!("{keys}\napi_key = \"planted\""),
         &["c:5: identity[0].api_key_file: stands beside api_key; write one of them"],
     );
+}
+
+const CLEAR: &str = "where passwords would cross the network in clear; write ldaps://, or starttls = true";
+const FILTER: &str = "write a filter that asks for equality with {user}, such as \"(uid={user})\"";
+const NAME: &str = "write a name that begins with {user}, such as \"uid={user},ou=people,dc=example,dc=org\"";
+
+#[test]
+fn ldap_takes_a_search_or_a_name_and_a_name_of_its_own() {
+    let keys = "url = \"ldap://127.0.0.1:1389\"\nlock_after = 12\nbase_dn = \"dc=x\"\nflavour = \"active-directory\"\n\
+                connections = 3\nca_file = \"ca.pem\"\nbind_dn = \"cn=x\"\nbind_password = \"planted\"";
+    let identity = read("ldap", keys);
+    assert_eq!((identity.lock_after, identity.guard.requests_per_second), (NonZeroU32::new(12), None));
+    let IdentityKind::Ldap(ldap) = identity.kind else { panic!("another kind") };
+    assert!(!format!("{ldap:?}").contains("planted"));
+    let filter = Filter::parse("(uid={user})").expect("a filter");
+    assert_eq!(ldap.find, LdapFind::Search { base_dn: "dc=x".to_owned(), filter });
+    assert_eq!((ldap.flavour, ldap.starttls, ldap.connections.get()), (LdapFlavour::ActiveDirectory, false, 3));
+    assert_eq!(ldap.ca_file.expect("a path"), std::path::Path::new("/etc/soapgate/ca.pem"));
+    let bind = ldap.bind.expect("a name of its own");
+    assert_eq!((bind.dn.as_str(), bind.password.expose()), ("cn=x", "planted"));
+    let IdentityKind::Ldap(ldap) =
+        read("ldap", "url = \"ldap://h\"\nstarttls = true\nlock_after = 0\nuser_dn = \"cn={user},dc=x\"").kind
+    else {
+        panic!("another kind")
+    };
+    assert_eq!(ldap.find, LdapFind::Template(DnTemplate::parse("cn={user},dc=x").expect("a name")));
+    assert_eq!((ldap.flavour, ldap.bind, ldap.connections.get()), (LdapFlavour::Ppolicy, None, 16));
+}
+
+#[test]
+fn ldap_needs_a_safe_address_and_a_way_to_find_an_entry() {
+    check_identity(
+        "ldap",
+        "",
+        &[
+            "c:1: identity[0].url: is missing; write an address such as \"ldaps://ldap.example.org\"",
+            "c:1: identity[0].base_dn: is missing; write where accounts are, or user_dn",
+            "c:1: identity[0].lock_after: is missing; write the number of failed sign-ins after which the service locks an account, or 0 if it never does",
+        ],
+    );
+    check_identity(
+        "ldap",
+        "url = \"ldap://ldap.example.org\"\nlock_after = 0\nbind_dn = \"cn=x\"\nbase_dn = \"dc=x\"\nfilter = \"(uid={user}*)\"",
+        &[
+            "c:1: identity[0].bind_password: is missing; write it, or bind_password_file with the path of a file that holds it",
+            &format!("c:4: identity[0].url: is \"ldap://ldap.example.org\", {CLEAR}"),
+            &format!(
+                "c:8: identity[0].filter: is \"(uid={{user}}*)\", in which {{user}} stands elsewhere than in an equality, (uid={{user}}); {FILTER}"
+            ),
+        ],
+    );
+    check_identity(
+        "ldap",
+        "url = \"ldaps://h\"\nstarttls = true\nbind_password = \"planted\"\nbase_dn = \"dc=x\"\nuser_dn = \"uid={user}\"\nlock_after = 11\nflavour = \"ad\"",
+        &[
+            "c:1: identity[0].bind_dn: is missing; write whose the bind_password is",
+            "c:5: identity[0].starttls: is true, but ldaps:// speaks TLS already; write ldap://, or leave it out",
+            "c:8: identity[0].user_dn: stands beside base_dn; write one of them",
+            "c:9: identity[0].lock_after: is 11, but attempts.per_account = 10 lets 11 through; write per_account = 9 in [identity.attempts] or less",
+            "c:10: identity[0].flavour: is \"ad\"; write \"ppolicy\" or \"active-directory\"",
+        ],
+    );
+    check_identity(
+        "ldap",
+        "url = \"ldap://me:planted@127.0.0.1\"\nlock_after = 0\nuser_dn = \"{user}@example.org\"\nfilter = \"(uid={user})\"\nconnections = 0\nbind_dn = \" \"",
+        &[
+            "c:4: identity[0].url: is no address of a directory; write an address such as \"ldaps://ldap.example.org\"",
+            &format!(
+                "c:6: identity[0].user_dn: is \"{{user}}@example.org\", which is no name that begins with {{user}}; {NAME}"
+            ),
+            "c:7: identity[0].filter: stands beside user_dn, with which nothing is searched; leave it out",
+            "c:8: identity[0].connections: is 0; write a whole number from 1 to 1000",
+            "c:9: identity[0].bind_dn: is empty; write the name of the gateway's own entry, such as \"cn=soapgate,dc=example,dc=org\"",
+        ],
+    );
+}
+
+#[test]
+fn the_password_of_bind_dn_may_stand_in_a_file_or_in_a_variable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "from a file\n").expect("written");
+    let keys = "url = \"ldap://[::1]\"\nlock_after = 0\nbase_dn = \"dc=x\"\nbind_dn = \"cn=x\"";
+    let text = format!("[[identity]]\nname = \"my-directory\"\nkind = \"ldap\"\n{keys}\n");
+    let secret = |settings: IdentitySettings| {
+        let IdentityKind::Ldap(ldap) = settings.kind else { panic!("another kind") };
+        ldap.bind.expect("a name of its own").password.expose().to_owned()
+    };
+    let from_file = format!("{text}bind_password_file = \"{}\"\n", file.display());
+    assert_eq!(secret(settings(&from_file, &[]).identities.remove(0)), "from a file");
+    let variable = ("SOAPGATE__IDENTITY__MY_DIRECTORY__BIND_PASSWORD", "from a variable");
+    assert_eq!(secret(settings(&text, &[variable]).identities.remove(0)), "from a variable");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod environment;
 mod identities;
 #[cfg(test)]
 mod identity_tests;
+mod ldap;
 #[cfg(test)]
 mod list_tests;
 mod load;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{AttemptRule, Caller, Credentials, GuessTag, IntegrationName, NoAnswer};
+use crate::domain::{AccountId, AttemptRule, Caller, Credentials, GuessTag, IntegrationName, NoAnswer};
 use crate::gateway::route::MustChangeRule;
 use crate::identity::{Answered, Ask, IdentityError, IdentityService, IntegrationRegistry};
 
@@ -56,6 +56,15 @@ pub struct IdentityUse {
     pub timeout: Duration,
     /// What is allowed of wrong guesses.
     pub attempts: AttemptRule,
+}
+
+impl IdentityUse {
+    /// Under which identifier the service itself knows an account, if it says so soon: the question itself has its own
+    /// time afterwards.
+    pub(crate) async fn person(&self, account: &AccountId) -> Option<AccountId> {
+        let deadline = Instant::now() + self.timeout / 2;
+        timeout_at(deadline, self.service.person(account, deadline)).await.ok().flatten()
+    }
 }
 
 /// Whom a question goes to.

@@ -260,7 +260,11 @@ impl Verifier {
         used: &IdentityUse,
         question: &Question,
     ) -> Result<Heard, IdentityError> {
-        let person = self.shield.person(question.credentials.account());
+        let account = question.credentials.account();
+        if let Some(person) = used.person(account).await {
+            self.shield.join(account, &person);
+        }
+        let person = self.shield.person(account);
         let caller = question.origin.caller();
         loop {
             // Nothing is ever kept here: every end is an error, which all who joined are given.

@@ -110,6 +110,13 @@ pub trait IdentityService: Send + Sync {
         true
     }
 
+    /// Under which identifier the service itself knows an account, where it tells without a password: asked before an
+    /// attempt is counted, so that no further name of somebody has a budget of its own, not even once. Not to know is
+    /// no error.
+    fn person<'a>(&'a self, _account: &'a AccountId, _deadline: Instant) -> BoxFuture<'a, Option<AccountId>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// What else the service knows of an account that it refused; `None` when it is not asked such things. Sends no
     /// password.
     ///

@@ -3,6 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot do its own part has failed")]
 
+mod directory;
+mod samba;
+mod slapd;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;

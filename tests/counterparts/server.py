@@ -20,12 +20,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def listens(port: int) -> Callable[[], bool]:
+def listens(port: int, address: str = "127.0.0.1") -> Callable[[], bool]:
     """Whether somebody takes connections on a port of loopback."""
 
     def ask() -> bool:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((address, port), timeout=1).close()
         except OSError:
             return False
         return True

@@ -3,6 +3,7 @@
 Nothing is installed that is there already, and every step over the network is tried three times.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -41,18 +42,30 @@ CHECKS = {
     "curl": lambda: _works("curl", "--version"),
     "g++": lambda: _works("g++", "--version"),
     "gsoap": lambda: _works("soapcpp2", "-V") and _works("wsdl2h", "-V") and GSOAP_SHARE.is_dir(),
+    "ldap-utils": lambda: _works("ldapsearch", "-VV"),
     "libgsoap-dev": lambda: _has_header("stdsoap2.h"),
     "libsoap-lite-perl": lambda: _works("perl", "-MSOAP::Lite", "-e", "1"),
     "libssl-dev": lambda: _has_header("openssl/ssl.h"),
+    "openssl": lambda: _works("openssl", "version"),
     "perl": lambda: _works("perl", "-MHTTP::Tiny", "-MMIME::Base64", "-e", "1"),
     "php-cli": lambda: _works("php", "--version"),
     "php-soap": lambda: _works("php", "-r", "exit(extension_loaded('soap') ? 0 : 1);"),
     "php-xml": lambda: _works("php", "-r", "exit(extension_loaded('simplexml') && extension_loaded('dom') ? 0 : 1);"),
     "python3-venv": lambda: _works(sys.executable, "-c", "import ensurepip, venv"),
+    "samba-ad-dc": lambda: SAMBA.exists() and _works("samba-tool", "--version"),
+    "samba-ad-provision": lambda: Path("/usr/share/samba/setup/ad-schema").is_dir(),
+    "samba-dsdb-modules": lambda: any(Path("/usr/lib").glob("*/samba/ldb/samba_dsdb.so")),
+    "slapd": lambda: SLAPD.exists() and (LDAP_MODULES / "ppolicy.la").exists(),
     "zlib1g-dev": lambda: _has_header("zlib.h"),
 }
 
 GSOAP_SHARE = Path("/usr/share/gsoap")
+# Not in every user's path.
+SAMBA = Path("/usr/sbin/samba")
+SLAPD = Path("/usr/sbin/slapd")
+LDAP_MODULES = Path("/usr/lib/ldap")
+# What Debian's packages ask before they start what they install.
+SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 @once
@@ -71,12 +84,27 @@ def debian(*packages: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         _apt_update()
-        cache.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], TRIES, env=environment)
+        with _no_services():
+            cache.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], TRIES, env=environment)
     except cache.CommandFailed as error:
         raise Missing(str(error)) from error
     still = [package for package in missing if not CHECKS[package]()]
     if still:
         raise Missing(f"installed, but does not work: {' '.join(still)}")
+
+
+@contextlib.contextmanager
+def _no_services():
+    """Nothing that is installed meanwhile starts a server of its own: tests start theirs."""
+    if SERVICE_POLICY.exists():
+        yield
+        return
+    SERVICE_POLICY.write_text("#!/bin/sh\nexit 101\n")
+    SERVICE_POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        SERVICE_POLICY.unlink(missing_ok=True)
 
 
 @once

@@ -214,6 +214,17 @@ impl IdentityService for Guarded {
         self.inner.could_be_set(credentials)
     }
 
+    fn person<'a>(
+        &'a self,
+        account: &'a AccountId,
+        deadline: tokio::time::Instant,
+    ) -> BoxFuture<'a, Option<AccountId>> {
+        match self.refuses(account) {
+            Some(_) => Box::pin(std::future::ready(None)),
+            None => self.inner.person(account, deadline),
+        }
+    }
+
     fn look_again<'a>(
         &'a self,
         account: &'a AccountId,
