@@ -8,7 +8,9 @@ use anyhow::Context;
 use crate::config::Settings;
 use crate::domain::Clock;
 use crate::gateway::{IdentityUse, InstitutionPlan, RouteTable};
-use crate::identity::{AlmaService, Embedded, Guarded, HashingPool, IdentityKind, IdentityService, IdentitySettings};
+use crate::identity::{
+    AlmaService, Embedded, Guarded, HashingPool, IdentityKind, IdentityService, IdentitySettings, OidcService,
+};
 use crate::store::Database;
 use crate::telemetry::{Health, Metrics};
 
@@ -97,6 +99,7 @@ impl Foundation {
                 Arc::clone(&self.pool),
                 Arc::clone(&self.clock),
             )),
+            IdentityKind::Oidc(oidc) => Arc::new(OidcService::new(&settings.name, oidc, Arc::clone(&self.clock))?),
         })
     }
 }

@@ -5,9 +5,10 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::config::alma::read_alma;
-use crate::config::attempts::read_protection;
+use crate::config::attempts::{MustSayWhenItLocks, read_protection};
 use crate::config::checks::Keyed;
 use crate::config::document::nearest;
+use crate::config::oidc::read_oidc;
 use crate::config::section::{Choice, Section, quote};
 use crate::domain::{AccountId, AttemptRule, IdentifierPattern, Institution};
 use crate::gateway::{IdentityChoice, InstitutionSettings};
@@ -51,14 +52,15 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
         Choice::Means("alma", Kind::Alma),
         Choice::Means("embedded", Kind::Embedded),
         Choice::Refused("ldap", ADAPTER),
-        Choice::Refused("oidc", ADAPTER),
+        Choice::Means("oidc", Kind::Oidc),
     ];
     let word = section.choice("kind", &kinds);
     let kind = match word {
         Some(Kind::Alma) => read_alma(section).map(IdentityKind::Alma),
         Some(Kind::Embedded) => Some(IdentityKind::Embedded),
+        Some(Kind::Oidc) => read_oidc(section).map(IdentityKind::Oidc),
         None => {
-            section.complain("kind", "is missing; write \"alma\" or \"embedded\"");
+            section.complain("kind", "is missing; write \"alma\" or \"embedded\" or \"oidc\"");
             // Nobody can say what the other keys mean.
             section.skip();
             section.section("attempts").skip();
@@ -67,8 +69,12 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
     };
     let mut identity = IdentitySettings::new(name.clone().unwrap_or_default(), kind.unwrap_or(IdentityKind::Embedded));
     identity.timeout = section.span("timeout", identity.timeout, Duration::from_millis(100)..=Duration::from_mins(1));
-    if word.is_some() {
-        read_protection(section, &mut identity, rule);
+    if let Some(word) = word {
+        let must_say = match word {
+            Kind::Alma | Kind::Embedded => MustSayWhenItLocks::No,
+            Kind::Oidc => MustSayWhenItLocks::Yes,
+        };
+        read_protection(section, &mut identity, rule, must_say);
     }
     name.map(|_| identity)
 }
@@ -78,6 +84,7 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
 enum Kind {
     Alma,
     Embedded,
+    Oidc,
 }
 
 /// Reads every `[[institution]]` that has a code; `identities` are those that one may name.

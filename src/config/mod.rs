@@ -12,6 +12,9 @@ mod identity_tests;
 #[cfg(test)]
 mod list_tests;
 mod load;
+mod oidc;
+#[cfg(test)]
+mod oidc_tests;
 mod problem;
 mod routes;
 mod secrets;

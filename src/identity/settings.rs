@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use crate::domain::AttemptRule;
-use crate::identity::AlmaSettings;
+use crate::identity::{AlmaSettings, OidcSettings};
 
 /// One `[[identity]]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub enum IdentityKind {
     Alma(AlmaSettings),
     /// Accounts in the gateway's own database.
     Embedded,
+    /// An OpenID Connect provider.
+    Oidc(OidcSettings),
 }
 
 /// What protects an identity service from the gateway. Each node keeps its own.
