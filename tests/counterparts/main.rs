@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot do its own part has failed")]
 
+mod canaille;
 mod keycloak;
 mod providers;
 #[path = "../support/mod.rs"]

@@ -15,13 +15,11 @@ use crate::support::gateway::{Operator, TestGateway};
 use crate::support::until::until;
 
 /// What a busy machine may need for one answer.
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_mins(1);
 
 pub(crate) const YES: Result<Answer, NoAnswer> = Ok(Answer::Accepted);
 
-pub(crate) fn no(why: Rejection) -> Result<Answer, NoAnswer> {
-    Ok(Answer::Rejected(why))
-}
+pub(crate) const WRONG: Result<Answer, NoAnswer> = Ok(Answer::Rejected(Rejection::WrongPassword));
 
 pub(crate) fn secret(text: &str) -> ServiceSecret {
     ServiceSecret::new(text.to_owned())

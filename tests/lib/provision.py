@@ -53,13 +53,13 @@ def _has_java() -> bool:
 # How to see that a Debian package is not needed, by package.
 CHECKS = {
     "curl": lambda: _works("curl", "--version"),
+    "default-jre-headless": _has_java,
     "g++": lambda: _works("g++", "--version"),
     "gsoap": lambda: _works("soapcpp2", "-V") and _works("wsdl2h", "-V") and GSOAP_SHARE.is_dir(),
     "libgsoap-dev": lambda: _has_header("stdsoap2.h"),
     "libsoap-lite-perl": lambda: _works("perl", "-MSOAP::Lite", "-e", "1"),
     "libssl-dev": lambda: _has_header("openssl/ssl.h"),
     "maven": lambda: _works("mvn", "--version"),
-    "openjdk-17-jre-headless": _has_java,
     "openssl": lambda: _works("openssl", "version"),
     "perl": lambda: _works("perl", "-MHTTP::Tiny", "-MMIME::Base64", "-e", "1"),
     "php-cli": lambda: _works("php", "--version"),
@@ -152,7 +152,7 @@ def _node_binaries() -> tuple[Path, Path]:
 @once
 def keycloak() -> Path:
     """The folder of a Keycloak that is built for a database in memory."""
-    debian("maven", "openjdk-17-jre-headless")
+    debian("default-jre-headless", "maven")
     name = f"keycloak-{KEYCLOAK}"
 
     def fill(path: Path) -> None:

@@ -52,6 +52,7 @@ STEPS = (
     ),
     Step("the runner itself", Tier.DEFAULT, (sys.executable, "tests/lib/selftest.py"), counts.closing_line, 2),
     Step("toolkits", Tier.DEFAULT, (sys.executable, "tests/toolkits/run.py"), counts.closing_line, 30),
+    Step("Canaille", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "canaille"), counts.closing_line, 10),
     Step("Keycloak", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "keycloak"), counts.closing_line, 20),
     Step("expat's verdicts", Tier.DEFAULT, (sys.executable, "tests/xml_oracle.py"), counts.closing_line, 5),
     Step(

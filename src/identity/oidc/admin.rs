@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::domain::{AccountId, NoAnswer, Timestamp};
 use crate::identity::adapter_error::AdapterError;
-use crate::identity::http_client::HttpClient;
-use crate::identity::oidc::answer::{Said, conclude, words};
+use crate::identity::http_client::{HttpAnswer, HttpClient};
+use crate::identity::oidc::answer::{Said, conclude};
 use crate::identity::oidc::client::Client;
 use crate::identity::oidc::metadata::Metadata;
 use crate::identity::oidc::settings::{OidcAdmin, OidcClient, OidcFlavour};
@@ -129,16 +129,13 @@ impl Admin {
             500..=599 => NoAnswer::Unreachable,
             _ => NoAnswer::Protocol,
         };
-        let detail = format!("the admin client may not read users, or the address is wrong: {}", words(&answer));
+        // Its words may name the user.
+        let status = answer.status.as_u16();
+        let detail = format!("the admin client may not read users, or the address is wrong: HTTP {status}");
         Err(IdentityError::sent(why, detail))
     }
 
-    async fn read(
-        &self,
-        url: &Url,
-        token: HeaderValue,
-        deadline: Instant,
-    ) -> Result<crate::identity::http_client::HttpAnswer, IdentityError> {
+    async fn read(&self, url: &Url, token: HeaderValue, deadline: Instant) -> Result<HttpAnswer, IdentityError> {
         let request = self.http.request(Method::GET, url.clone()).header(ACCEPT, "application/json");
         self.http.send(request.header(AUTHORIZATION, token), deadline).await
     }

@@ -13,8 +13,14 @@ use crate::identity::port::IdentityError;
 const TEXT_MAX: usize = 120;
 const NOT_SET_UP: &str = "Account is not fully set up";
 const DISABLED: &str = "Account disabled";
-/// Texts that are known, so that they can be logged whatever the account is called.
-const KNOWN: [&str; 9] = [
+/// Codes and texts that are known, so that they can be logged whatever the account is called.
+const KNOWN: [&str; 15] = [
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "unauthorized_client",
+    "unsupported_grant_type",
     NOT_SET_UP,
     DISABLED,
     "Invalid user credentials",
@@ -127,7 +133,7 @@ fn describe(answer: &HttpAnswer, error: Option<&OAuthError>, asked: Option<&Cred
     let mut words = format!("HTTP {}", answer.status.as_u16());
     match error {
         Some(error) => {
-            words.extend([", error ", &plain(&error.code)]);
+            words.extend([", error ", &tellable(&error.code, asked)]);
             if !error.text.is_empty() {
                 words.extend([": ", &tellable(&error.text, asked)]);
             }
@@ -138,8 +144,8 @@ fn describe(answer: &HttpAnswer, error: Option<&OAuthError>, asked: Option<&Cred
     words
 }
 
-/// A text of the provider's that may be logged: a known one as it is, another only when nothing of the question
-/// stands in it.
+/// A code or text of the provider's that may be logged: a known one as it is, another only when nothing of the
+/// question stands in it.
 fn tellable(text: &str, asked: Option<&Credentials>) -> String {
     if let Some(known) = KNOWN.iter().find(|known| **known == text) {
         return (*known).to_owned();
@@ -308,6 +314,8 @@ mod tests {
             assert!(!words(text).to_lowercase().contains("planted"), "{}", words(text));
         }
         assert!(words(&"x".repeat(10_000)).len() < 200);
+        let told = conclude(OidcFlavour::Generic, &error(400, "no planted.name@example.org", ""), Some(&credentials()));
+        assert!(!told.err().expect("no answer").detail.contains("planted"));
     }
 
     #[test]
