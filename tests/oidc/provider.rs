@@ -52,6 +52,7 @@ pub(crate) struct Provider {
     pub(crate) admin_token_is_good: bool,
     pub(crate) may_view: bool,
     key: EncodingKey,
+    key_id: String,
     client_key: String,
 }
 
@@ -65,7 +66,7 @@ impl FakeProvider {
     }
 
     async fn start_with(host: &str, tls: Option<TlsAcceptor>) -> Self {
-        let (key, client_key) = (KeyPair::generate().expect("a key"), KeyPair::generate().expect("a key"));
+        let client_key = KeyPair::generate().expect("a key");
         let provider = Provider {
             base: String::new(),
             users: HashMap::new(),
@@ -79,7 +80,8 @@ impl FakeProvider {
             admin_tokens: 0,
             admin_token_is_good: true,
             may_view: true,
-            key: EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).expect("a key"),
+            key: signing_key(),
+            key_id: "first".to_owned(),
             client_key: client_key.public_key_pem(),
         };
         let http = FakeHttp::start(provider, tls).await;
@@ -138,6 +140,11 @@ impl FakeProvider {
     }
 }
 
+fn signing_key() -> EncodingKey {
+    let pair = KeyPair::generate().expect("a key");
+    EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).expect("a key")
+}
+
 fn json_reply(status: &str, body: &Value) -> String {
     reply(status, "application/json", &body.to_string())
 }
@@ -184,6 +191,11 @@ fn form(request: &Request) -> HashMap<String, String> {
 }
 
 impl Provider {
+    /// Signs with another key from now on.
+    pub(crate) fn change_key(&mut self, id: &str) {
+        (self.key, self.key_id) = (signing_key(), id.to_owned());
+    }
+
     fn metadata(&self) -> String {
         let issuer = format!("{}{ISSUER}", self.base);
         let own = json!({
@@ -198,7 +210,7 @@ impl Provider {
 
     fn certs(&self) -> String {
         let mut key = Jwk::from_encoding_key(&self.key, Algorithm::ES256).expect("a key");
-        key.common.key_id = Some("first".to_owned());
+        key.common.key_id = Some(self.key_id.clone());
         json_reply("200 OK", &json!({ "keys": [key] }))
     }
 
@@ -275,7 +287,7 @@ impl Provider {
             "preferred_username": name,
             "exp": now + 300,
         });
-        let header = Header { kid: Some("first".to_owned()), ..Header::new(Algorithm::ES256) };
+        let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::ES256) };
         encode(&header, &change(own, &self.claims), &self.key).expect("signed")
     }
 

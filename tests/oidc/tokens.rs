@@ -7,7 +7,7 @@ use soapgate::domain::{Answer, NoAnswer};
 use soapgate::identity::{OidcSettings, Sent};
 use tokio::time::Instant;
 
-use crate::provider::{FakeProvider, REVOKE, TOKEN};
+use crate::provider::{CERTS, FakeProvider, REVOKE, TOKEN};
 use crate::support::fake::fault::Fault;
 use crate::support::until::until;
 use crate::{PLANTED, TIME, ask, check, service};
@@ -33,6 +33,32 @@ async fn an_id_token_that_is_wrong_is_no_answer_and_never_a_yes() {
     let checked = OidcSettings { check_id_token: true, ..provider.settings() };
     let error = ask(&service(&checked), "reader", PLANTED).await.expect_err("none");
     check(&error, NoAnswer::Protocol, Sent::Maybe, "no ID token at all");
+}
+
+#[tokio::test]
+async fn a_key_that_is_new_is_found_and_one_that_is_not_published_is_not_looked_for_all_the_time() {
+    let provider = FakeProvider::with_reader(PLANTED).await;
+    let service = service(&OidcSettings { check_id_token: true, ..provider.settings() });
+    assert_eq!(ask(&service, "reader", PLANTED).await, Ok(Answer::Accepted));
+    provider.site(|provider| provider.change_key("second"));
+    assert_eq!(ask(&service, "reader", PLANTED).await, Ok(Answer::Accepted), "its keys are read again");
+    assert_eq!(provider.requests(CERTS), 2);
+    provider.site(|provider| provider.change_key("third"));
+    for _ in 0..5 {
+        let error = ask(&service, "reader", PLANTED).await.expect_err("unknown");
+        check(&error, NoAnswer::Protocol, Sent::Maybe, "a key that nobody knows");
+    }
+    assert_eq!(provider.requests(CERTS), 2, "but not at every call");
+}
+
+#[tokio::test]
+async fn a_key_that_changed_under_its_id_is_not_believed() {
+    let provider = FakeProvider::with_reader(PLANTED).await;
+    let service = service(&OidcSettings { check_id_token: true, ..provider.settings() });
+    assert_eq!(ask(&service, "reader", PLANTED).await, Ok(Answer::Accepted));
+    provider.site(|provider| provider.change_key("first"));
+    let error = ask(&service, "reader", PLANTED).await.expect_err("another's signature");
+    check(&error, NoAnswer::Protocol, Sent::Maybe, "another's signature");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ const FRESH: Duration = Duration::from_hours(1);
 /// How long a call may be kept by the renewal of what is there, and when it is tried again if it fails.
 const RENEWAL: Duration = Duration::from_secs(2);
 const RENEW_AGAIN: Duration = Duration::from_mins(1);
-/// How often somebody who does not find what he needs has it fetched anew.
+/// How often it is fetched anew because somebody does not find what is needed in it.
 const NOT_FOUND: Duration = Duration::from_secs(30);
 /// How long a provider that throttles is left alone when it does not say, and at most.
 const QUIET: Duration = Duration::from_secs(1);
@@ -36,6 +36,8 @@ struct Times {
     /// When what is known must be fetched anew.
     due: Option<Instant>,
     quiet_until: Option<Instant>,
+    /// When it was last fetched because of something that was not in it.
+    missed: Option<Instant>,
 }
 
 impl<T> Kept<T> {
@@ -72,7 +74,8 @@ impl<T> Kept<T> {
         }
     }
 
-    /// What is kept, other than `missed`, in which something was not found: fetched anew unless that was done just now.
+    /// What is kept, other than `missed`, in which something was not found: fetched anew unless that was done for the
+    /// same reason just now.
     pub(crate) async fn other_than<F>(
         &self,
         missed: &Arc<T>,
@@ -86,8 +89,12 @@ impl<T> Kept<T> {
         if let Some(known) = self.known.load_full().filter(|known| !Arc::ptr_eq(known, missed)) {
             return Ok(Some(known));
         }
-        if self.times().fetched.is_some_and(|fetched| fetched.elapsed() < NOT_FOUND) {
-            return Ok(None);
+        {
+            let mut times = self.times();
+            if times.missed.is_some_and(|last| last.elapsed() < NOT_FOUND) {
+                return Ok(None);
+            }
+            times.missed = Some(Instant::now());
         }
         self.fetch(deadline, fetch).await.map(Some)
     }
@@ -225,10 +232,12 @@ mod tests {
     async fn who_misses_something_has_it_fetched_anew_but_not_all_the_time() {
         let kept = Kept::<u32>::new();
         let first = kept.get(soon(), |_| ready(Ok(1))).await.expect("fetched");
-        assert_eq!(kept.other_than(&first, soon(), |_| ready(Ok(2))).await, Ok(None), "fetched just now");
-        tokio::time::advance(NOT_FOUND).await;
-        assert_eq!(kept.other_than(&first, soon(), |_| ready(Ok(2))).await, Ok(Some(Arc::new(2))));
+        let second = kept.other_than(&first, soon(), |_| ready(Ok(2))).await.expect("fetched").expect("another");
+        assert_eq!(*second, 2);
         assert_eq!(kept.other_than(&first, soon(), |_| ready(Ok(3))).await, Ok(Some(Arc::new(2))), "others have");
+        assert_eq!(kept.other_than(&second, soon(), |_| ready(Ok(3))).await, Ok(None), "fetched just now");
+        tokio::time::advance(NOT_FOUND).await;
+        assert_eq!(kept.other_than(&second, soon(), |_| ready(Ok(3))).await, Ok(Some(Arc::new(3))));
         tokio::time::advance(NOT_FOUND).await;
         kept.doubt();
         assert_eq!(kept.get(soon(), |_| ready(Ok(4))).await, Ok(Arc::new(4)));
