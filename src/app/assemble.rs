@@ -10,6 +10,7 @@ use crate::domain::Clock;
 use crate::gateway::{IdentityUse, InstitutionPlan, RouteTable};
 use crate::identity::{
     AlmaService, Embedded, Guarded, HashingPool, IdentityKind, IdentityService, IdentitySettings, LdapService,
+    OidcService,
 };
 use crate::store::Database;
 use crate::telemetry::{Health, Metrics};
@@ -100,6 +101,7 @@ impl Foundation {
                 Arc::clone(&self.clock),
             )),
             IdentityKind::Ldap(ldap) => Arc::new(LdapService::new(&settings.name, ldap, Arc::clone(&self.clock))?),
+            IdentityKind::Oidc(oidc) => Arc::new(OidcService::new(&settings.name, oidc, Arc::clone(&self.clock))?),
         })
     }
 }

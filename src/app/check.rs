@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use crate::app::clock::SystemClock;
 use crate::config::Settings;
 use crate::contract::check_documents;
-use crate::identity::{AlmaService, AlmaSettings, IdentityService, IdentitySettings, LdapService, LdapSettings};
+use crate::identity::{
+    AdapterError, AlmaService, IdentityKind, IdentityService, IdentitySettings, LdapService, OidcService,
+};
 use crate::telemetry::Metrics;
 
 /// One thing that `check` looked at.
@@ -31,22 +33,21 @@ pub fn check(_: &Settings) -> Vec<Check> {
         .collect()
 }
 
-/// Tries the address and the key of an Alma, without touching anybody's account; says what was found to work.
+/// Tries all that a remote identity service is reached by, without touching anybody's account; says what was found to
+/// work. The embedded one answers from the store.
 ///
 /// # Errors
 /// What does not work, told so that an operator knows what to mend.
-pub async fn check_alma(identity: &IdentitySettings, alma: &AlmaSettings) -> Result<String, String> {
-    let service = AlmaService::new(&identity.name, alma, Arc::new(SystemClock), Metrics::new());
-    let service = service.map_err(|error| error.to_string())?;
-    service.check(Instant::now() + identity.timeout).await.map_err(|error| error.to_string())
-}
-
-/// Tries the address, the certificates and the gateway's own name of a directory, without touching anybody's account;
-/// says what was found to work.
-///
-/// # Errors
-/// What does not work, told so that an operator knows what to mend.
-pub async fn check_ldap(identity: &IdentitySettings, ldap: &LdapSettings) -> Result<String, String> {
-    let service = LdapService::new(&identity.name, ldap, Arc::new(SystemClock)).map_err(|error| error.to_string())?;
+pub async fn check_identity(identity: &IdentitySettings) -> Result<String, String> {
+    let clock = Arc::new(SystemClock);
+    let made: Result<Box<dyn IdentityService>, AdapterError> = match &identity.kind {
+        IdentityKind::Alma(alma) => {
+            AlmaService::new(&identity.name, alma, clock, Metrics::new()).map(|service| Box::new(service) as _)
+        }
+        IdentityKind::Embedded => return Ok("answers from the store".to_owned()),
+        IdentityKind::Ldap(ldap) => LdapService::new(&identity.name, ldap, clock).map(|service| Box::new(service) as _),
+        IdentityKind::Oidc(oidc) => OidcService::new(&identity.name, oidc, clock).map(|service| Box::new(service) as _),
+    };
+    let service = made.map_err(|error| error.to_string())?;
     service.check(Instant::now() + identity.timeout).await.map_err(|error| error.to_string())
 }

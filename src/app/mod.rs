@@ -13,7 +13,7 @@ mod run;
 mod runtime;
 mod server;
 
-pub use check::{Check, check, check_alma, check_ldap};
+pub use check::{Check, check, check_identity};
 pub use clock::SystemClock;
 pub use demo::{DemoListeners, demo};
 pub(crate) use harden::forbid_core_dumps;

@@ -92,7 +92,7 @@ fn find(place: &Workplace, arguments: &AccountArguments) -> Result<(AccountId, b
         settings.identities.iter().find(|identity| service == Some(&identity.name)).map(|identity| &identity.kind);
     match kind {
         Some(IdentityKind::Embedded) => Ok((account, true)),
-        Some(IdentityKind::Alma(_) | IdentityKind::Ldap(_)) => Ok((account, false)),
+        Some(IdentityKind::Alma(_) | IdentityKind::Ldap(_) | IdentityKind::Oidc(_)) => Ok((account, false)),
         None => Err(Failure::refused(format!("institution {institution} has no identity service"))),
     }
 }

@@ -91,14 +91,8 @@ async fn look_at_identities(settings: &Settings, store: &Finding) -> Vec<Finding
     for identity in &settings.identities {
         let name = format!("identity {}", identity.name);
         let result = match (&identity.kind, &store.result) {
-            (IdentityKind::Embedded, Ok(_)) => Ok("answers from the store".to_owned()),
             (IdentityKind::Embedded, Err(_)) => Err(format!("{name}: answers from the store, which fails")),
-            (IdentityKind::Alma(alma), _) => {
-                app::check_alma(identity, alma).await.map_err(|problem| format!("{name}: {problem}"))
-            }
-            (IdentityKind::Ldap(ldap), _) => {
-                app::check_ldap(identity, ldap).await.map_err(|problem| format!("{name}: {problem}"))
-            }
+            _ => app::check_identity(identity).await.map_err(|problem| format!("{name}: {problem}")),
         };
         findings.push(Finding { name, exit: Exit::Identity, result });
     }

@@ -28,11 +28,23 @@ pub(crate) fn read_shield(section: &Section<'_>) -> ShieldSettings {
     }
 }
 
+/// Whether a kind of service leaves open after how many failed sign-ins it locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MustSayWhenItLocks {
+    No,
+    Yes,
+}
+
 /// Reads what one identity service has of its own: budgets over those of `rule`, when it locks, what it can bear.
-pub(crate) fn read_protection(section: &Section<'_>, identity: &mut IdentitySettings, rule: &AttemptRule) {
+pub(crate) fn read_protection(
+    section: &Section<'_>,
+    identity: &mut IdentitySettings,
+    rule: &AttemptRule,
+    must_say: MustSayWhenItLocks,
+) {
     let own = section.section("attempts");
     identity.attempts = read_budgets(&own, rule);
-    identity.lock_after = read_lock_after(section, identity.lock_after);
+    identity.lock_after = read_lock_after(section, identity.lock_after, must_say);
     identity.guard = read_guard(section, &identity.guard);
     check_budget(section, &own, identity);
 }
@@ -49,9 +61,25 @@ fn read_budgets(section: &Section<'_>, default: &AttemptRule) -> AttemptRule {
     }
 }
 
-/// Zero is written for a service that never locks.
-fn read_lock_after(section: &Section<'_>, default: Option<NonZeroU32>) -> Option<NonZeroU32> {
-    section.optional_count::<u32>("lock_after", 0..=1_000_000).map_or(default, NonZeroU32::new)
+/// Zero is written for a service that never locks, so that nobody leaves it out by mistake.
+fn read_lock_after(
+    section: &Section<'_>,
+    default: Option<NonZeroU32>,
+    must_say: MustSayWhenItLocks,
+) -> Option<NonZeroU32> {
+    match (section.optional_count::<u32>("lock_after", 0..=1_000_000), must_say) {
+        (Some(count), _) => NonZeroU32::new(count),
+        (None, MustSayWhenItLocks::No) => default,
+        (None, MustSayWhenItLocks::Yes) => {
+            if !section.is_broken("lock_after") {
+                section.complain(
+                    "lock_after",
+                    "is missing; write the number of failed sign-ins after which the service locks an account, or 0 if it never does",
+                );
+            }
+            default
+        }
+    }
 }
 
 fn read_guard(section: &Section<'_>, default: &GuardSettings) -> GuardSettings {

@@ -5,16 +5,16 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::config::alma::read_alma;
-use crate::config::attempts::read_protection;
+use crate::config::attempts::{MustSayWhenItLocks, read_protection};
 use crate::config::checks::Keyed;
 use crate::config::document::nearest;
 use crate::config::ldap::read_ldap;
+use crate::config::oidc::read_oidc;
 use crate::config::section::{Choice, Section, quote};
 use crate::domain::{AccountId, AttemptRule, IdentifierPattern, Institution};
 use crate::gateway::{IdentityChoice, InstitutionSettings};
 use crate::identity::{HashingSettings, IdentityKind, IdentitySettings};
 
-const ADAPTER: &str = "is not served yet";
 /// Names and codes are at most this long: they stand in logs, metrics and variables.
 const NAME_BYTES_MAX: usize = 64;
 /// The weakest of the parameter sets that OWASP's password storage sheet calls equal: 7 MiB, 5 passes.
@@ -52,15 +52,16 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
         Choice::Means("alma", Kind::Alma),
         Choice::Means("embedded", Kind::Embedded),
         Choice::Means("ldap", Kind::Ldap),
-        Choice::Refused("oidc", ADAPTER),
+        Choice::Means("oidc", Kind::Oidc),
     ];
     let word = section.choice("kind", &kinds);
     let kind = match word {
         Some(Kind::Alma) => read_alma(section).map(IdentityKind::Alma),
         Some(Kind::Embedded) => Some(IdentityKind::Embedded),
         Some(Kind::Ldap) => read_ldap(section).map(IdentityKind::Ldap),
+        Some(Kind::Oidc) => read_oidc(section).map(IdentityKind::Oidc),
         None => {
-            section.complain("kind", "is missing; write \"alma\" or \"embedded\" or \"ldap\"");
+            section.complain("kind", "is missing; write \"alma\" or \"embedded\" or \"ldap\" or \"oidc\"");
             // Nobody can say what the other keys mean.
             section.skip();
             section.section("attempts").skip();
@@ -70,8 +71,11 @@ fn read_identity(section: &Section<'_>, name: Option<String>, rule: &AttemptRule
     let mut identity = IdentitySettings::new(name.clone().unwrap_or_default(), kind.unwrap_or(IdentityKind::Embedded));
     identity.timeout = section.span("timeout", identity.timeout, Duration::from_millis(100)..=Duration::from_mins(1));
     if let Some(word) = word {
-        read_protection(section, &mut identity, rule);
-        word.check_lock(section);
+        let must_say = match word {
+            Kind::Alma | Kind::Embedded => MustSayWhenItLocks::No,
+            Kind::Ldap | Kind::Oidc => MustSayWhenItLocks::Yes,
+        };
+        read_protection(section, &mut identity, rule, must_say);
     }
     name.map(|_| identity)
 }
@@ -82,21 +86,7 @@ enum Kind {
     Alma,
     Embedded,
     Ldap,
-}
-
-impl Kind {
-    /// Of a service that anybody can set up, nobody but its operator knows when it locks.
-    fn check_lock(self, section: &Section<'_>) {
-        match self {
-            Self::Alma | Self::Embedded => {}
-            Self::Ldap if section.is_given("lock_after") => {}
-            Self::Ldap => {
-                let write =
-                    "the number of failed sign-ins after which the service locks an account, or 0 if it never does";
-                section.complain("lock_after", format!("is missing; write {write}"));
-            }
-        }
-    }
+    Oidc,
 }
 
 /// Reads every `[[institution]]` that has a code; `identities` are those that one may name.

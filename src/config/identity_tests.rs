@@ -8,12 +8,12 @@ use crate::domain::AttemptRule;
 use crate::identity::{DnTemplate, Filter, IdentityKind, IdentitySettings, LdapFind, LdapFlavour, PasswordEncoding};
 
 /// What is said about an identity service of these keys, which stand from line 4 on.
-fn check_identity(kind: &str, keys: &str, lines: &[&str]) {
+pub(super) fn check_identity(kind: &str, keys: &str, lines: &[&str]) {
     let text = format!("[[identity]]\nname = \"accounts\"\nkind = \"{kind}\"\n{keys}\n{INSTITUTION}{ROUTE}");
     check_whole(&text, lines);
 }
 
-fn read(kind: &str, keys: &str) -> IdentitySettings {
+pub(super) fn read(kind: &str, keys: &str) -> IdentitySettings {
     let text = format!("[[identity]]\nname = \"other\"\nkind = \"{kind}\"\n{keys}\n");
     settings(&text, &[]).identities.remove(0)
 }

@@ -40,7 +40,7 @@ fn the_lists_are_needed() {
         "[[identity]]\n[[institution]]\n[[route]]\n",
         &[
             "c:1: identity[0].name: is missing; write a name of your choice, such as \"accounts\"",
-            "c:1: identity[0].kind: is missing; write \"alma\" or \"embedded\" or \"ldap\"",
+            "c:1: identity[0].kind: is missing; write \"alma\" or \"embedded\" or \"ldap\" or \"oidc\"",
             "c:2: institution[0].code: is missing; write the institution's code in Alma, such as \"01DEMO_INST\"",
             "c:2: institution[0].identity: is missing; write the name of an [[identity]]",
             "c:3: route[0].contract: is missing; write \"alma\" or \"authenticate\"",
@@ -168,12 +168,12 @@ fn no_path_is_served_twice() {
 }
 
 #[test]
-fn an_adapter_that_is_not_served_yet_is_one_problem_and_its_secret_is_not_shown() {
+fn an_adapter_that_nobody_knows_is_one_problem_and_its_secret_is_not_shown() {
     check_whole(
         &format!(
-            "[[identity]]\nname = \"accounts\"\nkind = \"oidc\"\nbind_password = \"s3cret\"\n{INSTITUTION}{ROUTE}"
+            "[[identity]]\nname = \"accounts\"\nkind = \"ldab\"\nbind_password = \"s3cret\"\n{INSTITUTION}{ROUTE}"
         ),
-        &["c:3: identity[0].kind: \"oidc\" is not served yet; write \"alma\" or \"embedded\" or \"ldap\""],
+        &["c:3: identity[0].kind: is \"ldab\"; write \"alma\" or \"embedded\" or \"ldap\" or \"oidc\""],
     );
 }
 

@@ -13,6 +13,9 @@ mod ldap;
 #[cfg(test)]
 mod list_tests;
 mod load;
+mod oidc;
+#[cfg(test)]
+mod oidc_tests;
 mod problem;
 mod routes;
 mod secrets;

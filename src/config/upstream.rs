@@ -5,22 +5,15 @@ use std::path::PathBuf;
 use reqwest::Url;
 
 use crate::config::section::{Section, quote};
-
-/// Whether the host of `url` is this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.to_canonical().is_loopback()),
-        None => false,
-    }
-}
+use crate::identity::keeps_secrets;
 
 /// Reads the web address under `key`, without a final slash: `https://`, or `http://` to this machine.
 pub(crate) fn read_web_address(section: &Section<'_>, key: &str, example: &str) -> Option<String> {
+    read_exact_address(section, key, example).map(|text| text.trim_end_matches('/').to_owned())
+}
+
+/// The same, as it stands.
+pub(crate) fn read_exact_address(section: &Section<'_>, key: &str, example: &str) -> Option<String> {
     let write = format!("an address such as \"{example}\"");
     let text = section.required_text(key, &write)?;
     let Ok(url) = Url::parse(&text) else { return section.wrong(key, &quote(&text), &write) };
@@ -31,8 +24,7 @@ pub(crate) fn read_web_address(section: &Section<'_>, key: &str, example: &str) 
         return None;
     }
     match url.scheme() {
-        "https" if is_plain => {}
-        "http" if is_plain && is_loopback(&url) => {}
+        "https" | "http" if is_plain && keeps_secrets(&url) => {}
         "http" if is_plain => {
             let text = format!("is {}, where passwords would cross the network in clear; write https://", quote(&text));
             section.complain(key, text);
@@ -40,7 +32,7 @@ pub(crate) fn read_web_address(section: &Section<'_>, key: &str, example: &str) 
         }
         _ => return section.wrong(key, &quote(&text), &write),
     }
-    Some(text.trim_end_matches('/').to_owned())
+    Some(text)
 }
 
 /// Reads `ca_file`.

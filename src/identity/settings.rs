@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use crate::domain::AttemptRule;
-use crate::identity::{AlmaSettings, LdapSettings};
+use crate::identity::{AlmaSettings, LdapSettings, OidcSettings};
 
 /// One `[[identity]]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub enum IdentityKind {
     Embedded,
     /// A directory.
     Ldap(LdapSettings),
+    /// An OpenID Connect provider.
+    Oidc(OidcSettings),
 }
 
 /// What protects an identity service from the gateway. Each node keeps its own.

@@ -7,7 +7,9 @@ use soapgate::identity::{AlmaSettings, IdentityError, Sent};
 use tokio::time::Instant;
 
 use crate::answers::{TIME, ask, ask_within, service};
-use crate::fake::{Certificate, FakeAlma, Fault, User, certificate};
+use crate::fake::{FakeAlma, User, faults};
+use crate::support::fake::fault::Fault;
+use crate::support::fake::tls::{Certificate, certificate};
 
 const PLANTED: &str = "planted-password";
 
@@ -22,16 +24,16 @@ async fn each_fault_is_the_right_kind_of_no_answer() {
     let elsewhere = FakeAlma::start().await;
     let throttled = NoAnswer::Throttled;
     let cases = [
-        ("truncated JSON", Fault::truncated_json(), NoAnswer::Protocol),
+        ("truncated JSON", faults::truncated_json(), NoAnswer::Protocol),
         ("HTML for JSON", Fault::html(), NoAnswer::Protocol),
-        ("a wrong content type", Fault::wrong_content_type(), NoAnswer::Protocol),
+        ("a wrong content type", faults::wrong_content_type(), NoAnswer::Protocol),
         ("a lying 200", Fault::lying_ok(), NoAnswer::Protocol),
         ("a redirect", Fault::redirect(&elsewhere.base_url()), NoAnswer::Protocol),
         ("a huge body", Fault::huge_body(), NoAnswer::Protocol),
         ("429", Fault::too_many(None), throttled(None)),
         ("429 with Retry-After", Fault::too_many(Some(7)), throttled(Some(Duration::from_secs(7)))),
-        ("500", Fault::failing(), NoAnswer::Unreachable),
-        ("503 with malformed XML", Fault::routing(), NoAnswer::Unreachable),
+        ("500", faults::failing(), NoAnswer::Unreachable),
+        ("503 with malformed XML", faults::routing(), NoAnswer::Unreachable),
         ("a reset in the middle", Fault::Reset, NoAnswer::Unreachable),
     ];
     for (what, fault, no_answer) in cases {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config;
-use crate::fake::{FakeAlma, Fault, User};
+use crate::fake::{FakeAlma, User, faults};
 use crate::support::client::exchange;
+use crate::support::fake::fault::Fault;
 use crate::support::gateway::TestGateway;
 use crate::support::messages::{Post, authenticate_envelope};
 use crate::support::signin::{Told, request, sign_in, told};
@@ -69,7 +70,7 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
             })
         })
         .collect();
-    for fault in [Fault::failing(), Fault::Reset, Fault::too_many(None), Fault::html()] {
+    for fault in [faults::failing(), Fault::Reset, Fault::too_many(None), Fault::html()] {
         alma.fault(fault);
         tokio::time::sleep(away / 4).await;
         let other = Post::new("/soap/authenticate", authenticate_envelope("nobody", "x")).bytes();

@@ -6,6 +6,7 @@ use crate::answers::account;
 use crate::config;
 use crate::fake::{FakeAlma, User};
 use crate::support::client::{Connection, exchange};
+use crate::support::fake::fault::Fault;
 use crate::support::gateway::TestGateway;
 use crate::support::signin::{Told, register, request, sign_in, told};
 use crate::support::until::until;
@@ -152,7 +153,7 @@ async fn a_stale_password_that_becomes_right_is_let_in_at_its_recheck_or_after_a
 async fn a_hundred_first_calls_at_once_are_one_question_whoever_hangs_up() {
     let alma = alma_with_reader().await;
     let gateway = TestGateway::start(&config(&alma, "")).await;
-    alma.fault(crate::fake::Fault::Slow(Duration::from_millis(300)));
+    alma.fault(Fault::Slow(Duration::from_millis(300)));
     let mut first = Connection::open(gateway.soap).await;
     first.send(&request("demo", "reader", "right")).await;
     let calls: Vec<_> = (0..100)

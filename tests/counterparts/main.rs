@@ -3,7 +3,10 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot do its own part has failed")]
 
+mod canaille;
 mod directory;
+mod keycloak;
+mod providers;
 mod samba;
 mod slapd;
 #[path = "../support/mod.rs"]

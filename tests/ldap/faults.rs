@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::fake::{FakeDirectory, Reaction};
-use crate::tls::{Certificate, certificate};
+use crate::support::fake::tls::{Certificate, certificate};
 use crate::trust::trusting;
 use crate::{PLANTED, TIME, ask, ask_within, service};
 

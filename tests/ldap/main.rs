@@ -11,8 +11,6 @@ mod people;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
-#[path = "../alma/fake/tls.rs"]
-mod tls;
 mod trust;
 
 use std::net::Ipv4Addr;

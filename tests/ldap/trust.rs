@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::fake::{Asked, FakeDirectory, Reaction};
 use crate::faults::check;
-use crate::tls::{Certificate, certificate};
+use crate::support::fake::tls::{Certificate, certificate};
 use crate::{PLANTED, ask, service};
 
 /// Settings for `localhost` that trust whoever signed, and the folder in which that stands.

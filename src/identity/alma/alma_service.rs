@@ -1,10 +1,8 @@
 //! Asking the Ex Libris Identity Service, through Alma's REST API "Authenticate user".
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use moka::sync::Cache;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::time::Instant;
@@ -16,15 +14,13 @@ use crate::identity::alma::answer::{conclude, describe, read_errors};
 use crate::identity::alma::record::read_record;
 use crate::identity::alma::settings::{AlmaSettings, PasswordEncoding};
 use crate::identity::http_client::{HttpAnswer, HttpClient};
+use crate::identity::looks::Looks;
 use crate::identity::port::{Answered, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
-use crate::identity::rate::{Bucket, Rate};
+use crate::identity::web_address::keeps_secrets;
 use crate::telemetry::Metrics;
 
 const PASSWORD_HEADER: &str = "Exl-User-Pw";
 const REMAINING_HEADER: &str = "X-Exl-Api-Remaining";
-/// How long a record that was read is remembered, and how many are.
-const LOOK_TTL: Duration = Duration::from_mins(10);
-const LOOKS: u64 = 10_000;
 /// While less than this part of the most calls ever seen to be left is left, no record is read.
 const SHORT_OF: u64 = 10;
 
@@ -39,8 +35,7 @@ pub struct AlmaService {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     second_look: bool,
-    looks: Cache<AccountId, Option<SecondLook>>,
-    look_rate: Mutex<Bucket>,
+    looks: Looks,
     remaining: AtomicU64,
     most_remaining: AtomicU64,
 }
@@ -59,6 +54,9 @@ impl AlmaService {
         let base = Url::parse(&settings.base_url).ok().filter(|url| !url.cannot_be_a_base()).ok_or_else(|| {
             AdapterError::new("base_url is no address; write one such as \"https://api-eu.hosted.exlibrisgroup.com\"")
         })?;
+        if !keeps_secrets(&base) {
+            return Err(AdapterError::new("base_url would let passwords cross the network in clear; write https://"));
+        }
         let key = Zeroizing::new(format!("apikey {}", settings.api_key.expose()));
         let key = HeaderValue::from_str(&key)
             .map_err(|_| AdapterError::new("api_key has a character that no key has; copy it again"))?;
@@ -72,8 +70,7 @@ impl AlmaService {
             clock,
             metrics,
             second_look: settings.second_look,
-            looks: Cache::builder().max_capacity(LOOKS).time_to_live(LOOK_TTL).build(),
-            look_rate: Mutex::default(),
+            looks: Looks::new(),
             remaining: AtomicU64::new(u64::MAX),
             most_remaining: AtomicU64::new(0),
         })
@@ -106,12 +103,10 @@ impl AlmaService {
         if !self.second_look {
             return Ok(None);
         }
-        if let Some(known) = self.looks.get(account) {
-            return Ok(known);
-        }
-        if self.is_short() || !self.takes_a_look(deadline) {
-            return Ok(None);
-        }
+        self.looks.look(account, deadline, || !self.is_short(), self.read_record(account, deadline)).await
+    }
+
+    async fn read_record(&self, account: &AccountId, deadline: Instant) -> Result<Option<SecondLook>, IdentityError> {
         let Some(mut url) = self.user_url(account) else { return Ok(None) };
         url.query_pairs_mut().append_pair("view", "full").append_pair("expand", "none");
         let request = self
@@ -120,30 +115,22 @@ impl AlmaService {
             .header(AUTHORIZATION, self.key.clone())
             .header(ACCEPT, "application/json");
         let answer = self.send(request, deadline).await?;
-        let look = match answer.status.as_u16() {
+        match answer.status.as_u16() {
             200 => {
                 let today = date(self.clock.now());
                 let look = read_record(account.institution(), &answer.body, &today);
-                Some(look.ok_or_else(|| IdentityError::sent(NoAnswer::Protocol, "the user record cannot be read"))?)
+                Ok(Some(look.ok_or_else(|| IdentityError::sent(NoAnswer::Protocol, "the user record cannot be read"))?))
             }
             400 if read_errors(&answer.body).iter().any(|error| error.code == "401861" || error.code == "401890") => {
-                None
+                Ok(None)
             }
-            _ => return conclude(&answer, 0).map(|_| None),
-        };
-        self.looks.insert(account.clone(), look.clone());
-        Ok(look)
+            _ => conclude(&answer, 0).map(|_| None),
+        }
     }
 
     /// Whether the day's calls are better kept for sign-ins.
     fn is_short(&self) -> bool {
         self.remaining().is_some_and(|left| left < self.most_remaining.load(Ordering::Relaxed) / SHORT_OF)
-    }
-
-    fn takes_a_look(&self, deadline: Instant) -> bool {
-        let now = Instant::now();
-        let mut bucket = self.look_rate.lock().unwrap_or_else(PoisonError::into_inner);
-        now < deadline && bucket.take(Rate::new(1, 10), now.into_std(), Duration::ZERO).is_ok()
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, deadline: Instant) -> Result<HttpAnswer, IdentityError> {

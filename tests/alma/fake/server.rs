@@ -1,44 +1,26 @@
-//! The HTTP side of a fake Alma.
+//! What a fake Alma answers.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use soapgate::identity::{AlmaSettings, PasswordEncoding, ServiceSecret};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::fake::{Fault, User};
+use crate::fake::User;
+use crate::support::fake::fault::Fault;
+use crate::support::fake::http::{FakeHttp, Request, Site};
 
 const KEY: &str = "l8xx-planted-key";
 
 /// A running fake; it ends with its value.
-pub(crate) struct FakeAlma {
-    address: SocketAddr,
-    state: Arc<Mutex<State>>,
-    listening: JoinHandle<()>,
-}
+pub(crate) struct FakeAlma(FakeHttp<Alma>);
 
-#[derive(Default)]
-struct State {
+struct Alma {
     users: Vec<User>,
-    fault: Fault,
-    requests: usize,
     /// Identifiers that sign-ins came with, as they arrived.
     presented: Vec<String>,
     now: Duration,
     remaining: u64,
     may_write: bool,
-}
-
-struct Request {
-    method: String,
-    path: String,
-    query: String,
-    headers: HashMap<String, Vec<u8>>,
 }
 
 impl FakeAlma {
@@ -51,20 +33,17 @@ impl FakeAlma {
     }
 
     async fn start_with(tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-        let address = listener.local_addr().expect("an address");
-        let state = State { remaining: 100_000, may_write: true, ..State::default() };
-        let state = Arc::new(Mutex::new(state));
-        let listening = tokio::spawn(listen(listener, Arc::clone(&state), tls));
-        Self { address, state, listening }
+        let alma =
+            Alma { users: Vec::new(), presented: Vec::new(), now: Duration::ZERO, remaining: 100_000, may_write: true };
+        Self(FakeHttp::start(alma, tls).await)
     }
 
     pub(crate) fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.0.address())
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.address.port()
+        self.0.address().port()
     }
 
     pub(crate) fn settings(&self) -> AlmaSettings {
@@ -78,35 +57,32 @@ impl FakeAlma {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("not poisoned")
-    }
-
     pub(crate) fn add(&self, user: User) {
-        self.state().users.push(user);
+        self.0.site(|alma| alma.users.push(user));
     }
 
     pub(crate) fn fault(&self, fault: Fault) {
-        self.state().fault = fault;
+        self.0.fault("", fault);
     }
 
     pub(crate) fn forbid_writing(&self) {
-        self.state().may_write = false;
+        self.0.site(|alma| alma.may_write = false);
     }
 
     pub(crate) fn set_remaining(&self, calls: u64) {
-        self.state().remaining = calls;
+        self.0.site(|alma| alma.remaining = calls);
     }
 
     /// Moves the fake's own clock.
     pub(crate) fn advance(&self, by: Duration) {
-        self.state().now += by;
+        self.0.site(|alma| alma.now += by);
     }
 
     fn user<T>(&self, identifier: &str, look: impl FnOnce(&mut User, Duration) -> T) -> T {
-        let mut state = self.state();
-        let now = state.now;
-        look(state.users.iter_mut().find(|user| user.is_called(identifier)).expect("a user"), now)
+        self.0.site(|alma| {
+            let user = alma.users.iter_mut().find(|user| user.is_called(identifier)).expect("a user");
+            look(user, alma.now)
+        })
     }
 
     pub(crate) fn set_password(&self, identifier: &str, password: &str) {
@@ -127,110 +103,22 @@ impl FakeAlma {
     }
 
     pub(crate) fn requests(&self) -> usize {
-        self.state().requests
+        self.0.requests("")
     }
 
     pub(crate) fn presented(&self) -> Vec<String> {
-        self.state().presented.clone()
+        self.0.site(|alma| alma.presented.clone())
     }
 }
 
-impl Drop for FakeAlma {
-    fn drop(&mut self) {
-        self.listening.abort();
+impl Site for Alma {
+    fn answer(&mut self, request: &Request) -> String {
+        answer(self, request)
     }
-}
 
-async fn listen(listener: TcpListener, state: Arc<Mutex<State>>, tls: Option<TlsAcceptor>) {
-    loop {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        let (state, tls) = (Arc::clone(&state), tls.clone());
-        tokio::spawn(async move {
-            match tls {
-                None => drop(serve(stream, &state, |stream| drop(stream.set_zero_linger())).await),
-                Some(tls) => {
-                    if let Ok(stream) = tls.accept(stream).await {
-                        drop(serve(stream, &state, |_| ()).await);
-                    }
-                }
-            }
-        });
+    fn saw(&mut self, request: &Request) {
+        self.presented.push(identifier(request));
     }
-}
-
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
-    state: &Mutex<State>,
-    reset: impl Fn(&S),
-) -> std::io::Result<()> {
-    let mut unread = Vec::new();
-    while let Some(request) = read(&mut stream, &mut unread).await? {
-        let fault = {
-            let mut state = state.lock().expect("not poisoned");
-            state.requests += 1;
-            state.fault.clone()
-        };
-        match fault {
-            Fault::None => {}
-            Fault::Slow(wait) => tokio::time::sleep(wait).await,
-            Fault::Blackhole => {
-                note(state, &request);
-                std::future::pending::<()>().await;
-            }
-            Fault::SlowBody => {
-                stream.write_all(b"HTTP/1.1 204 No Content\r\nContent-Ty").await?;
-                std::future::pending::<()>().await;
-            }
-            Fault::Reset => {
-                stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{\"error").await?;
-                stream.flush().await?;
-                reset(&stream);
-                return Ok(());
-            }
-            Fault::Raw(bytes) => {
-                note(state, &request);
-                stream.write_all(bytes.as_bytes()).await?;
-                continue;
-            }
-        }
-        let answer = answer(&mut state.lock().expect("not poisoned"), &request);
-        stream.write_all(answer.as_bytes()).await?;
-    }
-    Ok(())
-}
-
-/// Notes an identifier that a sign-in came with although no answer is given.
-fn note(state: &Mutex<State>, request: &Request) {
-    let identifier = identifier(request);
-    state.lock().expect("not poisoned").presented.push(identifier);
-}
-
-async fn read<S: AsyncRead + Unpin>(stream: &mut S, unread: &mut Vec<u8>) -> std::io::Result<Option<Request>> {
-    let end = loop {
-        if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end;
-        }
-        if stream.read_buf(unread).await? == 0 {
-            return Ok(None);
-        }
-    };
-    let head: Vec<u8> = unread.drain(..end + 4).collect();
-    let mut lines = head[..end].split(|byte| *byte == b'\n');
-    let line = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
-    let mut words = line.split(' ');
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let headers = lines.filter_map(|line| {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        // HTTP takes the blanks around a value for layout (RFC 9110, section 5.5).
-        Some((String::from_utf8_lossy(&line[..colon]).to_lowercase(), line[colon + 1..].trim_ascii().to_vec()))
-    });
-    Ok(Some(Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        query: query.to_owned(),
-        headers: headers.collect(),
-    }))
 }
 
 /// The one segment after `users/`, with its percent signs decoded.
@@ -255,7 +143,7 @@ fn identifier(request: &Request) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn answer(state: &mut State, request: &Request) -> String {
+fn answer(state: &mut Alma, request: &Request) -> String {
     state.remaining = state.remaining.saturating_sub(1);
     let left = state.remaining;
     let head = |status: &str| format!("HTTP/1.1 {status}\r\nX-Exl-Api-Remaining: {left}\r\n");

@@ -1,4 +1,4 @@
-//! Certificates of a fake Alma: good ones and bad ones.
+//! Certificates of fake servers: good ones and bad ones.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// What a fake Alma shows when it is asked who it is.
+/// What a fake server shows when it is asked who it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Certificate {
     Good,
