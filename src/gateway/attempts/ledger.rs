@@ -166,6 +166,8 @@ impl Backlog {
         let mut reservations = Vec::new();
         for entry in batch.drain(..) {
             match entry {
+                // Whoever has waited long enough counts elsewhere, and must take nothing here from those behind.
+                Entry::Reserve(_, answer) if answer.is_closed() => {}
                 Entry::Reserve(reservation, answer) => reservations.push((*reservation, answer)),
                 Entry::Settle(settlement) if self.settled.len() < KEPT => self.settled.push(settlement),
                 Entry::Join { alias, person } if self.joined.len() < KEPT => self.joined.push((alias, person)),
