@@ -7,7 +7,7 @@ use crate::identity::ServiceSecret;
 
 /// Reads a secret from `key`, or from the file that `<key>_file` names, of which the final line end is taken off.
 /// Both at once is a problem; neither is `None`. No message shows any of it.
-fn read_secret(section: &Section<'_>, key: &str) -> Option<ServiceSecret> {
+pub(crate) fn read_secret(section: &Section<'_>, key: &str) -> Option<ServiceSecret> {
     let file_key = format!("{key}_file");
     let own = section.text(key, "a secret as a string");
     let Some(file) = section.text(&file_key, "the path of a file that holds the secret") else {

@@ -52,8 +52,8 @@ pub struct FlagRecord {
 
 pub(crate) async fn list(database: &Database) -> Result<Vec<FlagRecord>, StoreError> {
     const ACTION: &str = "list flags";
-    // One transaction, so that the three answers belong together.
-    let mut read = database.pool().begin().await.map_err(StoreError::during(ACTION))?;
+    // The three answers belong together.
+    let mut read = database.read(ACTION).await?;
     let flags = sqlx::query("SELECT * FROM flag ORDER BY severity DESC, last_seen DESC, id")
         .fetch_all(&mut *read)
         .await

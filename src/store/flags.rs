@@ -6,7 +6,8 @@ use std::pin::Pin;
 use sqlx::AnyConnection;
 
 use crate::domain::{AccountId, IntegrationName, Reason, Severity, Timestamp};
-use crate::store::database::Write;
+use crate::store::database::{Write, again};
+use crate::store::patience::in_time;
 use crate::store::{Database, FlagRecord, FlagState, StoreError, flag_list, row};
 
 /// A verdict that means somebody must act.
@@ -88,12 +89,15 @@ impl FlagTable {
 
     async fn record_all(&self, changes: &[FlagChange]) -> Result<Vec<FlagId>, StoreError> {
         let mut write = self.database.write().await?;
+        let mut ordered: Vec<(usize, &FlagChange)> = changes.iter().enumerate().collect();
+        ordered.sort_by_key(|(_, change)| &change.account);
         let mut ids = Vec::with_capacity(changes.len());
-        for change in changes {
-            ids.push(record(&mut write, change).await?);
+        for (at, change) in ordered {
+            ids.push((at, record(&mut write, change).await?));
         }
         write.commit().await?;
-        Ok(ids)
+        ids.sort_by_key(|(at, _)| *at);
+        Ok(ids.into_iter().map(|(_, id)| id).collect())
     }
 }
 
@@ -102,7 +106,7 @@ impl FlagStore for FlagTable {
         &'a self,
         changes: &'a [FlagChange],
     ) -> Pin<Box<dyn Future<Output = Result<Vec<FlagId>, StoreError>> + Send + 'a>> {
-        Box::pin(self.record_all(changes))
+        Box::pin(in_time(again(|| self.record_all(changes))))
     }
 }
 

@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache as once
 from pathlib import Path
 
@@ -44,15 +46,38 @@ CHECKS = {
     "libgsoap-dev": lambda: _has_header("stdsoap2.h"),
     "libsoap-lite-perl": lambda: _works("perl", "-MSOAP::Lite", "-e", "1"),
     "libssl-dev": lambda: _has_header("openssl/ssl.h"),
+    "openssl": lambda: _works("openssl", "version"),
     "perl": lambda: _works("perl", "-MHTTP::Tiny", "-MMIME::Base64", "-e", "1"),
     "php-cli": lambda: _works("php", "--version"),
     "php-soap": lambda: _works("php", "-r", "exit(extension_loaded('soap') ? 0 : 1);"),
     "php-xml": lambda: _works("php", "-r", "exit(extension_loaded('simplexml') && extension_loaded('dom') ? 0 : 1);"),
+    "postgresql": lambda: postgres_folder() is not None,
     "python3-venv": lambda: _works(sys.executable, "-c", "import ensurepip, venv"),
     "zlib1g-dev": lambda: _has_header("zlib.h"),
 }
 
 GSOAP_SHARE = Path("/usr/share/gsoap")
+
+
+def postgres_folder() -> Path | None:
+    """Where the programs of the newest PostgreSQL are; Debian keeps its servers out of PATH."""
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else []
+    versions = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit()]
+    folders += sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
+    return next((folder for folder in folders if all((folder / name).exists() for name in ("initdb", "postgres"))), None)
+
+
+@contextmanager
+def _no_cluster() -> Iterator[None]:
+    """Lets Debian's PostgreSQL be installed without a server of the system's being made and started."""
+    note = Path("/etc/postgresql-common/createcluster.d/soapgate-tests.conf")
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text("create_main_cluster = false\n")
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
 
 
 @once
@@ -71,7 +96,8 @@ def debian(*packages: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         _apt_update()
-        cache.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], TRIES, env=environment)
+        with _no_cluster() if "postgresql" in missing else nullcontext():
+            cache.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], TRIES, env=environment)
     except cache.CommandFailed as error:
         raise Missing(str(error)) from error
     still = [package for package in missing if not CHECKS[package]()]

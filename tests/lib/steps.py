@@ -52,6 +52,13 @@ STEPS = (
     ),
     Step("the runner itself", Tier.DEFAULT, (sys.executable, "tests/lib/selftest.py"), counts.closing_line, 2),
     Step("toolkits", Tier.DEFAULT, (sys.executable, "tests/toolkits/run.py"), counts.closing_line, 30),
+    Step(
+        "PostgreSQL",
+        Tier.DEFAULT,
+        (sys.executable, "tests/counterparts/run.py", "postgres"),
+        counts.closing_line,
+        30,
+    ),
     Step("expat's verdicts", Tier.DEFAULT, (sys.executable, "tests/xml_oracle.py"), counts.closing_line, 5),
     Step(
         "expat on mutations",
