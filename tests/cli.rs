@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use soapgate::app::SystemClock;
 use soapgate::domain::{AccountId, Answer, Credentials, Institution, Password, Rejection};
 use soapgate::identity::{Ask, Embedded, HashingPool, HashingSettings, IdentityService};
-use soapgate::store::Database;
+use soapgate::store::{Database, DatabaseUrl};
 use tempfile::TempDir;
 
 const ONE: &str = r#"
@@ -89,7 +89,7 @@ impl Desk {
 
     /// What the embedded identity service says about a password.
     fn verify(&self, account: &str, password: &str) -> Answer {
-        let url = format!("sqlite:{}", self.0.path().join("data/soapgate.db").display());
+        let url = DatabaseUrl::Sqlite(self.0.path().join("data/soapgate.db"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let database = Database::open(&url).await.expect("it opens");

@@ -35,7 +35,7 @@ head_bytes = 4096
 call_time = "4s"
 
 [database]
-url = "postgres://soapgate:s3cret@db/soapgate"
+url = "postgres://soapgate:s3cret@db/soapgate?sslmode=prefer"
 
 [atempts]
 per_account = 10
@@ -66,7 +66,7 @@ institution = "01DEMO_INTS"
 config.toml:3: server.listen: is 0.0.0.0:8080, where passwords would cross the network in clear; write a loopback address, or put a proxy that speaks TLS in front and set server.plaintext_behind_proxy = true
 config.toml:4: server.public_url: is no http or https address; write the address that integrations know, such as "https://soap.example.org"
 config.toml:7: server.limits.head_bytes: is 4096; write a whole number from 8192 to 1048576
-config.toml:11: database.url: names PostgreSQL, which is not served yet; write "sqlite:soapgate.db", or another path after "sqlite:"
+config.toml:11: database.url: lets hashes of passwords cross the network in clear; leave sslmode out, or write verify-full, verify-ca or require
 config.toml:13: atempts: is no key here; did you mean 'attempts'?
 config.toml:19: identity[0].timout: is no key here; did you mean 'timeout'?
 config.toml:23: institution[0].identity: is "acounts", which no [[identity]] is named; did you mean "accounts"?

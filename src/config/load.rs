@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use crate::config::attempts::{read_rule, read_shield};
 use crate::config::calls::{read_cache, read_flags, read_log, read_nonces, read_slow_down};
 use crate::config::checks::check;
+use crate::config::database::read_database;
 use crate::config::document::Document;
 use crate::config::environment::Environment;
 use crate::config::identities::{read_hashing, read_identities, read_institutions};
 use crate::config::problem::{Place, Problem, Problems};
 use crate::config::routes::read_routes;
 use crate::config::section::Section;
-use crate::config::server::{read_data_dir, read_database, read_listen, read_server};
+use crate::config::server::{read_data_dir, read_listen, read_server};
 use crate::config::settings::Settings;
 
 /// Reads `file` and lays `environment` over it: `SOAPGATE__SECTION__KEY`, entries of lists by name.

@@ -4,6 +4,7 @@ mod alma;
 mod attempts;
 mod calls;
 mod checks;
+mod database;
 mod document;
 mod environment;
 mod identities;

@@ -1,4 +1,4 @@
-//! Reads `[server]`, `[console]`, `[management]` and `[database]`.
+//! Reads `[server]`, `[console]` and `[management]`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,11 @@ use std::time::Duration;
 use hyper::Uri;
 
 use crate::config::section::{Section, quote};
-use crate::config::settings::{DATA_DIR, DATABASE_FILE, sqlite_url};
+use crate::config::settings::DATA_DIR;
 use crate::http::{HttpLimits, ServerSettings};
 
 const TLS: &str =
     "is not served yet; put a proxy that speaks TLS in front and set server.plaintext_behind_proxy = true";
-const DATABASE: &str = "\"sqlite:soapgate.db\", or another path after \"sqlite:\"";
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -93,35 +92,4 @@ pub(crate) fn read_data_dir(server: &Section<'_>, folder: &Path) -> PathBuf {
         Some(text) => folder.join(text),
         None => folder.join(DATA_DIR),
     }
-}
-
-/// Reads `database.url` against the data folder. Its value is never shown: other databases carry a password there.
-pub(crate) fn read_database(section: &Section<'_>, data_dir: &Path) -> String {
-    let default = sqlite_url(&data_dir.join(DATABASE_FILE));
-    if data_dir.to_str().is_none_or(|folder| folder.contains(['?', '\0'])) {
-        let folder = data_dir.display();
-        section.complain(
-            "url",
-            format!("lies in '{folder}', which no address of a database can name; set server.data_dir"),
-        );
-    }
-    let Some(text) = section.text("url", DATABASE) else { return default };
-    let Some(path) = text.strip_prefix("sqlite:") else {
-        let served = ["postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme));
-        let what =
-            if served { "names PostgreSQL, which is not served yet" } else { "names no database that is served" };
-        section.complain("url", format!("{what}; write {DATABASE}"));
-        return default;
-    };
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.contains(":memory:") {
-        section.complain("url", format!("names a database that forgets all accounts and flags; write {DATABASE}"));
-    } else if path.contains(['?', '\0']) {
-        section.complain("url", format!("has a query, which soapgate sets itself; write {DATABASE}"));
-    } else if path.trim().is_empty() || path.ends_with('/') {
-        section.complain("url", format!("names no file; write {DATABASE}"));
-    } else {
-        return sqlite_url(&data_dir.join(path));
-    }
-    default
 }

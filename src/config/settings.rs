@@ -8,6 +8,7 @@ use crate::gateway::{
 };
 use crate::http::ServerSettings;
 use crate::identity::{HashingSettings, IdentitySettings};
+use crate::store::DatabaseUrl;
 use crate::telemetry::LogSettings;
 
 /// The database's file inside `data_dir`, when nothing else is said.
@@ -28,8 +29,8 @@ pub struct Settings {
     pub console_listen: SocketAddr,
     /// `management.listen`: health and metrics.
     pub management_listen: SocketAddr,
-    /// `database.url`, its path resolved against `data_dir` and as it stands: `sqlite:/var/lib/soapgate/soapgate.db`.
-    pub database_url: String,
+    /// `database.url`: the path of an SQLite file is resolved against `data_dir`.
+    pub database_url: DatabaseUrl,
     /// `[hashing]`: argon2id and its pool.
     pub hashing: HashingSettings,
     /// `[cache]`: the verdict cache.
@@ -57,7 +58,7 @@ impl Settings {
     #[must_use]
     pub fn new(file: PathBuf) -> Self {
         let data_dir = file.parent().unwrap_or(Path::new("")).join(DATA_DIR);
-        let database_url = sqlite_url(&data_dir.join(DATABASE_FILE));
+        let database_url = DatabaseUrl::Sqlite(data_dir.join(DATABASE_FILE));
         Self {
             file,
             server: ServerSettings::default(),
@@ -115,11 +116,6 @@ impl Settings {
     }
 }
 
-/// The address of an SQLite file as the store reads it: the path as it stands.
-pub(crate) fn sqlite_url(file: &Path) -> String {
-    format!("sqlite:{}", file.display())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +127,7 @@ mod tests {
         new.server.listen.set_port(8443);
         new.server.limits.calls = 7;
         new.server.limits.body_bytes = 99;
-        new.database_url = "sqlite:/elsewhere.db".to_owned();
+        new.database_url = DatabaseUrl::Sqlite(PathBuf::from("/elsewhere.db"));
         assert_eq!(old.restart_needed(&new), ["server.listen", "server.limits.calls", "database.url"]);
         let (applied, _) = old.reload(new);
         assert_eq!(applied.server.listen, old.server.listen);
@@ -145,6 +141,6 @@ mod tests {
     fn paths_stand_beside_the_file_and_keep_their_odd_characters() {
         let settings = Settings::new(PathBuf::from("/etc/50% off/config.toml"));
         assert_eq!(settings.data_dir, PathBuf::from("/etc/50% off/data"));
-        assert_eq!(settings.database_url, "sqlite:/etc/50% off/data/soapgate.db");
+        assert_eq!(settings.database_url.to_string(), "sqlite:/etc/50% off/data/soapgate.db");
     }
 }

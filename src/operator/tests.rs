@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::identity::fixture::{self, StillClock, later, password, source};
 use crate::identity::{HashingPool, IntegrationRegistry, Lane, Match, RegistryAnswer, Turn};
 use crate::operator::{Accounts, Flags, Integrations, NewAccount, NextSignIn, OperatorError, PasswordRule, Secret};
 use crate::store::suite::harness::{self, Fresh, account, integration};
-use crate::store::{Change, ChangeFeed, FlagFilter, FlagOrder, FlagStore, Gathered, News, Seen};
+use crate::store::{Change, ChangeFeed, DatabaseUrl, FlagFilter, FlagOrder, FlagStore, Gathered, News, Seen};
 
 /// 2027-01-15T08:00:00Z.
 const NOW: i64 = 1_800_000_000_000;
@@ -212,7 +211,8 @@ async fn a_planted_password_is_in_no_file_and_no_error() {
     let generated = bench.integrations.add(&integration("made"), Secret::Generate).await.expect("registered");
     let generated = generated.expect("it is shown");
 
-    let folder = Path::new(bench.fresh.url.trim_start_matches("sqlite:")).parent().expect("a folder").to_path_buf();
+    let DatabaseUrl::Sqlite(file) = &bench.fresh.url else { panic!("a file can be read") };
+    let folder = file.parent().expect("a folder");
     let mut seen_a_hash = false;
     for entry in fs::read_dir(folder).expect("the folder is read") {
         let path = entry.expect("an entry").path();

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use crate::domain::{AccountId, Institution, Timestamp};
 use crate::store::attempt_table;
 use crate::store::changes::{self, Change};
+use crate::store::database::again;
 use crate::store::{Database, StoreError, StoredHash, row};
 
 /// One account as it is stored.
@@ -144,6 +145,15 @@ impl AccountTable {
     /// # Errors
     /// When the store fails.
     pub async fn change(
+        &self,
+        account: &AccountId,
+        change: &AccountChange,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        again(|| self.change_once(account, change, now)).await
+    }
+
+    async fn change_once(
         &self,
         account: &AccountId,
         change: &AccountChange,

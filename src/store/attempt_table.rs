@@ -1,7 +1,7 @@
-//! Attempts in the database. A reservation takes the account's row first, so that nodes that reserve for one account
-//! at once do it one after the other.
+//! Attempts in the database. Whoever reads or changes an account's slots holds its row first, so that nodes that do it
+//! at once do it one after the other; and whoever holds several rows takes them in the order of their subjects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -9,7 +9,8 @@ use sqlx::any::AnyRow;
 use crate::domain::{AccountId, Caller, Gate, Slot, SlotKind, Timestamp, decide};
 use crate::store::attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
 use crate::store::changes::{self, Change};
-use crate::store::database::Write;
+use crate::store::database::{Write, again};
+use crate::store::patience::in_time;
 use crate::store::{Database, StoreError, row};
 
 /// Accounts without slots that one write removes at most.
@@ -31,51 +32,78 @@ impl AttemptTable {
     /// # Errors
     /// When the store fails.
     pub async fn clear_and_announce(&self, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+        again(|| self.clear_and_announce_once(account, at)).await
+    }
+
+    async fn clear_and_announce_once(&self, account: &AccountId, at: Timestamp) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
         clear(&mut write, account).await?;
         changes::append(&mut write, &Change::AccountCleared(account.clone()), at).await?;
+        write.commit().await
+    }
+
+    async fn reserve_once(&self, asked: &[Reservation]) -> Result<Vec<Reserved>, StoreError> {
+        let ends = asked.iter().map(|reservation| reservation.at.before(reservation.rule.counts_for()));
+        let Some(idle_since) = ends.min() else { return Ok(Vec::new()) };
+        let mut write = self.database.write().await?;
+        let mut ordered: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, reservation) in asked.iter().enumerate() {
+            ordered.entry(person(&mut write, &reservation.account).await?).or_default().push(at);
+        }
+        for subject in idle(&mut write, idle_since).await? {
+            ordered.entry(subject).or_default();
+        }
+        let mut reserved: Vec<Option<Reserved>> = vec![None; asked.len()];
+        for (subject, places) in ordered {
+            let Some(first) = places.first() else {
+                remove_idle(&mut write, &subject, idle_since).await?;
+                continue;
+            };
+            touch(&mut write, &subject, asked[*first].at).await?;
+            for at in places {
+                still_is(&mut write, &asked[at].account, &subject).await?;
+                reserved[at] = Some(reserve_one(&mut write, &subject, &asked[at]).await?);
+            }
+        }
+        write.commit().await?;
+        Ok(reserved.into_iter().flatten().collect())
+    }
+
+    async fn settle_once(&self, settled: &[Settlement]) -> Result<(), StoreError> {
+        let mut write = self.database.write().await?;
+        let mut ordered: BTreeMap<String, Vec<&Settlement>> = BTreeMap::new();
+        for settlement in settled {
+            if let Some(subject) = subject_of(&mut write, &settlement.slot).await? {
+                ordered.entry(subject).or_default().push(settlement);
+            }
+        }
+        for (subject, settlements) in ordered {
+            hold(&mut write, &subject).await?;
+            for settlement in settlements {
+                settle_one(&mut write, settlement).await?;
+            }
+        }
+        write.commit().await
+    }
+
+    async fn join_once(&self, alias: &AccountId, person: &AccountId) -> Result<(), StoreError> {
+        let mut write = self.database.write().await?;
+        join(&mut write, alias, person).await?;
         write.commit().await
     }
 }
 
 impl AttemptStore for AttemptTable {
     fn reserve<'a>(&'a self, asked: &'a [Reservation]) -> AttemptFuture<'a, Vec<Reserved>> {
-        Box::pin(async move {
-            let mut write = self.database.write().await?;
-            // In the order of accounts, so that two batches never wait for each other in a circle.
-            let mut ordered: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-            for (at, reservation) in asked.iter().enumerate() {
-                ordered.entry(person(&mut write, &reservation.account).await?).or_default().push(at);
-            }
-            let mut reserved: Vec<Option<Reserved>> = vec![None; asked.len()];
-            for (person, places) in ordered {
-                touch(&mut write, &person, asked[places[0]].at).await?;
-                for at in places {
-                    reserved[at] = Some(reserve_one(&mut write, &person, &asked[at]).await?);
-                }
-            }
-            purge(&mut write, asked).await?;
-            write.commit().await?;
-            Ok(reserved.into_iter().flatten().collect())
-        })
+        Box::pin(in_time(again(|| self.reserve_once(asked))))
     }
 
     fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()> {
-        Box::pin(async move {
-            let mut write = self.database.write().await?;
-            for settlement in settled {
-                settle_one(&mut write, settlement).await?;
-            }
-            write.commit().await
-        })
+        Box::pin(in_time(again(|| self.settle_once(settled))))
     }
 
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()> {
-        Box::pin(async move {
-            let mut write = self.database.write().await?;
-            join(&mut write, alias, person).await?;
-            write.commit().await
-        })
+        Box::pin(in_time(again(|| self.join_once(alias, person))))
     }
 }
 
@@ -99,7 +127,39 @@ async fn person(write: &mut Write, account: &AccountId) -> Result<String, StoreE
     found.as_ref().map_or(Ok(subject), |row| row::text(row, "person"))
 }
 
-/// Takes the account's row: who else wants it waits until this write ends.
+/// Makes sure, once the row of `subject` is held, that `account` is still counted under it: another node may have joined
+/// it with another's before.
+async fn still_is(write: &mut Write, account: &AccountId, subject: &str) -> Result<(), StoreError> {
+    if person(write, account).await? == subject { Ok(()) } else { Err(StoreError::conflict()) }
+}
+
+/// The subject that a slot is counted under; `None` when it is gone.
+async fn subject_of(write: &mut Write, slot: &SlotId) -> Result<Option<String>, StoreError> {
+    let connection: &mut AnyConnection = write;
+    let found = sqlx::query("SELECT subject FROM attempt_slot WHERE id = $1")
+        .bind(slot.0.as_ref())
+        .fetch_optional(connection)
+        .await
+        .map_err(StoreError::during("settle an attempt"))?;
+    found.as_ref().map(|row| row::text(row, "subject")).transpose()
+}
+
+/// Takes the account's row, without a reservation: who else wants it waits until this write ends.
+async fn hold(write: &mut Write, person: &str) -> Result<(), StoreError> {
+    let connection: &mut AnyConnection = write;
+    // Where there is none yet somebody may be about to add it.
+    sqlx::query(
+        "INSERT INTO attempt_account (subject, last_success, touched_at) VALUES ($1, NULL, 0) \
+         ON CONFLICT (subject) DO UPDATE SET touched_at = attempt_account.touched_at",
+    )
+    .bind(person)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(StoreError::during("count attempts"))
+}
+
+/// Takes the account's row, for a reservation: who else wants it waits until this write ends.
 async fn touch(write: &mut Write, person: &str, at: Timestamp) -> Result<(), StoreError> {
     let connection: &mut AnyConnection = write;
     sqlx::query(
@@ -220,6 +280,8 @@ async fn settle_one(write: &mut Write, settlement: &Settlement) -> Result<(), St
 /// Forgets every slot of the person behind `account`.
 pub(crate) async fn clear(write: &mut Write, account: &AccountId) -> Result<(), StoreError> {
     let person = person(write, account).await?;
+    hold(write, &person).await?;
+    still_is(write, account, &person).await?;
     let connection: &mut AnyConnection = write;
     sqlx::query("DELETE FROM attempt_slot WHERE subject = $1")
         .bind(person)
@@ -234,6 +296,11 @@ async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<
     if before == person || person == own {
         return Ok(());
     }
+    for held in BTreeSet::from([&before, &person, &own]) {
+        hold(write, held).await?;
+    }
+    still_is(write, alias, &before).await?;
+    still_is(write, with, &person).await?;
     let connection: &mut AnyConnection = write;
     // Whoever was counted under the alias is counted under the person too: no chain is ever longer than one.
     for statement in [
@@ -241,6 +308,8 @@ async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<
          ON CONFLICT (subject) DO UPDATE SET person = excluded.person",
         "UPDATE attempt_alias SET person = $2 WHERE person = $1",
         "UPDATE attempt_slot SET subject = $2 WHERE subject = $1",
+        "UPDATE attempt_account SET touched_at = \
+         (SELECT MAX(touched_at) FROM attempt_account WHERE subject IN ($1, $2)) WHERE subject = $2",
     ] {
         sqlx::query(statement)
             .bind(&own)
@@ -252,27 +321,34 @@ async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<
     Ok(())
 }
 
-/// Removes a few accounts that nothing is counted for any more.
-async fn purge(write: &mut Write, asked: &[Reservation]) -> Result<(), StoreError> {
-    let ends = asked.iter().map(|reservation| reservation.at.before(reservation.rule.counts_for()));
-    let Some(before) = ends.min() else { return Ok(()) };
+/// A few accounts that nothing is counted for any more.
+async fn idle(write: &mut Write, since: Timestamp) -> Result<Vec<String>, StoreError> {
     let connection: &mut AnyConnection = write;
-    let old = sqlx::query("SELECT subject FROM attempt_account WHERE touched_at < $1 LIMIT $2")
-        .bind(before.as_millis())
+    let idle = sqlx::query("SELECT subject FROM attempt_account WHERE touched_at < $1 LIMIT $2")
+        .bind(since.as_millis())
         .bind(PURGED)
-        .fetch_all(&mut *connection)
+        .fetch_all(connection)
         .await
         .map_err(StoreError::during("remove old attempts"))?;
-    for row in &old {
-        for statement in
-            ["DELETE FROM attempt_slot WHERE subject = $1", "DELETE FROM attempt_account WHERE subject = $1"]
-        {
-            sqlx::query(statement)
-                .bind(row::text(row, "subject")?)
-                .execute(&mut *connection)
-                .await
-                .map_err(StoreError::during("remove old attempts"))?;
-        }
+    idle.iter().map(|row| row::text(row, "subject")).collect()
+}
+
+/// Removes an account that was idle, unless somebody reserved for it meanwhile.
+async fn remove_idle(write: &mut Write, subject: &str, since: Timestamp) -> Result<(), StoreError> {
+    let connection: &mut AnyConnection = write;
+    let failed = || StoreError::during("remove old attempts");
+    let gone = sqlx::query("DELETE FROM attempt_account WHERE subject = $1 AND touched_at < $2")
+        .bind(subject)
+        .bind(since.as_millis())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed())?;
+    if gone.rows_affected() > 0 {
+        sqlx::query("DELETE FROM attempt_slot WHERE subject = $1")
+            .bind(subject)
+            .execute(connection)
+            .await
+            .map_err(failed())?;
     }
     Ok(())
 }

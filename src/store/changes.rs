@@ -104,7 +104,8 @@ impl ChangeTable {
     }
 }
 
-/// Adds a change to a write that makes it, and removes what is too old.
+/// Adds a change to a write that makes it, and removes what is too old. The last thing that a write does: others that
+/// tell of a change wait from here until it ends, so that numbers are seen in their order.
 pub(crate) async fn append(write: &mut Write, change: &Change, now: Timestamp) -> Result<(), StoreError> {
     let connection: &mut AnyConnection = write;
     let (institution, subject) = match change {

@@ -3,30 +3,33 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::{AccountTable, AttemptTable, ChangeTable, FlagTable, IntegrationTable, StoreError, sqlite};
+use crate::store::engine::{self, Engine};
+use crate::store::{AccountTable, AttemptTable, ChangeTable, DatabaseUrl, FlagTable, IntegrationTable, StoreError};
+
+/// How often a write is done that the database gives up for another one.
+const TRIES: usize = 5;
 
 /// An open database whose tables are those of this version. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
+    engine: Engine,
     pool: AnyPool,
     writes: Arc<Semaphore>,
 }
 
 impl Database {
-    /// Opens the database that `url` names, creates the file when it is missing (mode 0600) and brings its tables to
-    /// this version. Only `sqlite:` urls for now.
+    /// Opens the database that `url` names and brings its tables to this version. The file of an SQLite is made when it
+    /// is missing (mode 0600); the database of a PostgreSQL must be there.
     ///
     /// # Errors
-    /// When the url is not understood, the folder is missing, the file cannot be opened, or its tables were written by
-    /// a newer version.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        sqlx::any::install_default_drivers();
-        let path = sqlite::path_of(url)?;
-        let pool = sqlite::open(&path).await?;
-        let database = Self { pool, writes: Arc::new(Semaphore::new(1)) };
+    /// When the folder is missing, the file or the server cannot be reached, or the tables were written by a newer
+    /// version.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let pool = engine::open(url).await?;
+        let database = Self { engine: Engine::of(url), pool, writes: Arc::new(Semaphore::new(1)) };
         database.migrate().await?;
         Ok(database)
     }
@@ -78,12 +81,18 @@ impl Database {
         &self.pool
     }
 
+    /// Begins reading what was there at one moment, in several statements.
+    pub(crate) async fn read(&self, action: &'static str) -> Result<Transaction<'static, Any>, StoreError> {
+        self.pool.begin_with(self.engine.begin_read()).await.map_err(StoreError::during(action))
+    }
+
     /// Begins a write. Writes of this process queue up here, in order; SQLite's own waiting for a lock is a loop of
-    /// naps in which the newest may win, and is left for other processes' writes.
+    /// naps in which the newest may win, and is left for other processes' writes. On PostgreSQL, writes of other nodes
+    /// go on at the same time: see [`again`] for what that asks of a write.
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
         let turn = Arc::clone(&self.writes).acquire_owned().await.map_err(|_| StoreError::away())?;
-        let transaction =
-            self.pool.begin_with(sqlite::BEGIN_WRITE).await.map_err(StoreError::during("begin a write"))?;
+        let begin = self.engine.begin_write();
+        let transaction = self.pool.begin_with(begin).await.map_err(StoreError::during("begin a write"))?;
         Ok(Write { transaction, _turn: turn })
     }
 
@@ -91,9 +100,31 @@ impl Database {
     /// leaves everything as it was.
     async fn migrate(&self) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        sqlite::migrator().run_direct(None, &mut *write, false).await.map_err(StoreError::migration)?;
+        if let Some(statements) = self.engine.only_migrator() {
+            write.execute(statements).await.map_err(StoreError::during("be locked for migrations"))?;
+        }
+        let migrator = self.engine.migrator();
+        migrator.run_direct(None, &mut *write, false).await.map_err(StoreError::migration)?;
         write.commit().await
     }
+}
+
+/// Does a write that changes several rows, and does it again when the database gave it up for another node's.
+///
+/// Writes of two nodes must not wait for each other in a circle. So a write takes rows in one order, whatever order
+/// they were asked for in: flags by account, attempts by subject, and a change is told of last. What is left over, the
+/// database notices and undoes one of the two.
+pub(crate) async fn again<T, W>(mut write: impl FnMut() -> W) -> Result<T, StoreError>
+where
+    W: Future<Output = Result<T, StoreError>>,
+{
+    for _ in 1..TRIES {
+        match write().await {
+            Err(error) if error.is_conflict() => {}
+            done => return done,
+        }
+    }
+    write().await
 }
 
 /// A write under way; it is rolled back unless it is committed.

@@ -16,19 +16,25 @@ pub struct StoreError {
 enum Kind {
     #[error("the store cannot be reached")]
     Away,
+    #[error("the write was given up for another one")]
+    Conflict,
     #[error("the database cannot {action}")]
     Database { action: &'static str, source: sqlx::Error },
+    #[error("the database keeps text in {encoding}, which has no room for every name: make it with ENCODING 'UTF8'")]
+    Encoding { encoding: String },
     #[error("the database file {path} cannot be created")]
     File { path: PathBuf, source: io::Error },
     #[error("the folder {folder} of the database does not exist: create it, or change database.url")]
     FolderMissing { folder: PathBuf },
+    #[error("the database did not answer in time")]
+    Late,
     #[error("the database cannot be brought to this version's tables")]
     Migration { source: sqlx::migrate::MigrateError },
     #[error("the system gives no random numbers")]
     Random { source: getrandom::Error },
     #[error("the database holds an unreadable {column}")]
     Unreadable { column: &'static str },
-    #[error("database.url is not understood: {hint}")]
+    #[error("database.url {hint}")]
     Url { hint: &'static str },
 }
 
@@ -57,12 +63,40 @@ impl StoreError {
         move |source| Self { kind: Kind::Database { action, source } }
     }
 
+    /// Another write changed what this one had looked up; done again, it is right.
+    pub(crate) fn conflict() -> Self {
+        Self { kind: Kind::Conflict }
+    }
+
+    /// Whether the write was undone, by us or by the database, only because of another one: to do it again is safe and
+    /// will most likely succeed.
+    pub(crate) fn is_conflict(&self) -> bool {
+        // PostgreSQL: serialization_failure and deadlock_detected.
+        const CODES: [&str; 2] = ["40001", "40P01"];
+        match &self.kind {
+            Kind::Conflict => true,
+            Kind::Database { source, .. } => {
+                let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+                code.is_some_and(|code| CODES.contains(&&*code))
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn encoding(encoding: String) -> Self {
+        Self { kind: Kind::Encoding { encoding } }
+    }
+
     pub(crate) fn file(path: &Path, source: io::Error) -> Self {
         Self { kind: Kind::File { path: path.to_path_buf(), source } }
     }
 
     pub(crate) fn folder_missing(folder: &Path) -> Self {
         Self { kind: Kind::FolderMissing { folder: folder.to_path_buf() } }
+    }
+
+    pub(crate) fn late() -> Self {
+        Self { kind: Kind::Late }
     }
 
     pub(crate) fn migration(source: sqlx::migrate::MigrateError) -> Self {

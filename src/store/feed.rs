@@ -1,6 +1,7 @@
 //! Following the table of changes from one point on.
 
 use crate::store::changes::Since;
+use crate::store::patience::in_time;
 use crate::store::{Change, ChangeTable, Database, StoreError};
 
 /// What happened since the last look.
@@ -34,7 +35,7 @@ impl ChangeFeed {
     /// # Errors
     /// When the store fails.
     pub async fn poll(&mut self) -> Result<News, StoreError> {
-        match self.table.since(self.seen).await? {
+        match in_time(self.table.since(self.seen)).await? {
             Since::Complete { changes, newest } => {
                 self.seen = newest;
                 Ok(News::Changes(changes))

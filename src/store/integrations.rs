@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 
 use crate::domain::{IntegrationName, Timestamp};
 use crate::store::changes::{self, Change};
+use crate::store::patience::in_time;
 use crate::store::{Database, StoreError, StoredHash, row};
 
 /// One registered integration.
@@ -57,10 +58,9 @@ impl IntegrationTable {
     /// # Errors
     /// When the store fails.
     pub async fn list(&self) -> Result<Vec<IntegrationRecord>, StoreError> {
-        sqlx::query(SELECT)
-            .fetch_all(self.database.pool())
-            .await
-            .map_err(StoreError::during("list integrations"))?
+        let listing = sqlx::query(SELECT).fetch_all(self.database.pool());
+        in_time(async { listing.await.map_err(StoreError::during("list integrations")) })
+            .await?
             .iter()
             .map(record)
             .collect()
@@ -188,6 +188,10 @@ impl IntegrationTable {
     /// # Errors
     /// When the store fails.
     pub async fn note_accepted(&self, name: &IntegrationName, now: Timestamp) -> Result<(), StoreError> {
+        in_time(self.note_accepted_once(name, now)).await
+    }
+
+    async fn note_accepted_once(&self, name: &IntegrationName, now: Timestamp) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
         sqlx::query(
             "INSERT INTO integration_accepted (institution, identifier, name, first_at, last_at) \

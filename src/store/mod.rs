@@ -1,17 +1,23 @@
 //! The database: embedded accounts, registered integrations, flags, and the feed of changes. SQL lives here and
-//! nowhere else, and what only one kind of database understands lives in that database's own file.
+//! nowhere else. There is one text of it for all kinds of database: `engine` is where they part ways, and what only one of
+//! them understands lives in that one's own file.
 
 mod accounts;
 mod attempt_table;
 mod attempts;
 mod changes;
 mod database;
+mod engine;
 mod error;
 mod feed;
 mod flags;
 mod hash;
 mod inspect;
 mod integrations;
+mod migrations;
+mod patience;
+mod postgres;
+mod postgres_url;
 mod row;
 mod sqlite;
 #[cfg(test)]
@@ -22,6 +28,7 @@ pub use attempt_table::AttemptTable;
 pub use attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
 pub use changes::{Change, ChangeTable};
 pub use database::Database;
+pub use engine::DatabaseUrl;
 pub use error::StoreError;
 pub use feed::{ChangeFeed, News};
 pub use flags::{
@@ -32,3 +39,4 @@ pub use flags::{
 pub use hash::StoredHash;
 pub use inspect::{Tables, inspect};
 pub use integrations::{IntegrationRecord, IntegrationTable, PreviousSecret};
+pub use postgres_url::PostgresUrl;

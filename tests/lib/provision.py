@@ -3,13 +3,14 @@
 Nothing is installed that is there already, and every step over the network is tried three times.
 """
 
-import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache as once
 from pathlib import Path
 
@@ -67,6 +68,7 @@ CHECKS = {
     "php-cli": lambda: _works("php", "--version"),
     "php-soap": lambda: _works("php", "-r", "exit(extension_loaded('soap') ? 0 : 1);"),
     "php-xml": lambda: _works("php", "-r", "exit(extension_loaded('simplexml') && extension_loaded('dom') ? 0 : 1);"),
+    "postgresql": lambda: postgres_folder() is not None,
     "python3-venv": lambda: _works(sys.executable, "-c", "import ensurepip, venv"),
     "samba-ad-dc": lambda: SAMBA.exists() and _works("samba-tool", "--version"),
     "samba-ad-provision": lambda: Path("/usr/share/samba/setup/ad-schema").is_dir(),
@@ -82,6 +84,27 @@ SLAPD = Path("/usr/sbin/slapd")
 LDAP_MODULES = Path("/usr/lib/ldap")
 # What Debian's packages ask before they start what they install.
 SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def postgres_folder() -> Path | None:
+    """Where the programs of the newest PostgreSQL are; Debian keeps its servers out of PATH."""
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else []
+    versions = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit()]
+    folders += sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
+    return next((folder for folder in folders if all((folder / name).exists() for name in ("initdb", "postgres"))), None)
+
+
+@contextmanager
+def _no_cluster() -> Iterator[None]:
+    """Lets Debian's PostgreSQL be installed without a server of the system's being made and started."""
+    note = Path("/etc/postgresql-common/createcluster.d/soapgate-tests.conf")
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text("create_main_cluster = false\n")
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
 
 
 @once
@@ -100,7 +123,7 @@ def debian(*packages: str) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         _apt_update()
-        with _no_services():
+        with _no_services(), _no_cluster() if "postgresql" in missing else nullcontext():
             cache.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], TRIES, env=environment)
     except cache.CommandFailed as error:
         raise Missing(str(error)) from error
@@ -109,7 +132,7 @@ def debian(*packages: str) -> None:
         raise Missing(f"installed, but does not work: {' '.join(still)}")
 
 
-@contextlib.contextmanager
+@contextmanager
 def _no_services():
     """Nothing that is installed meanwhile starts a server of its own: tests start theirs."""
     if SERVICE_POLICY.exists():

@@ -63,6 +63,13 @@ STEPS = (
     Step("Samba", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "samba"), counts.closing_line, 20),
     Step("Canaille", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "canaille"), counts.closing_line, 10),
     Step("Keycloak", Tier.DEFAULT, (sys.executable, "tests/counterparts/run.py", "keycloak"), counts.closing_line, 20),
+    Step(
+        "PostgreSQL",
+        Tier.DEFAULT,
+        (sys.executable, "tests/counterparts/run.py", "postgres"),
+        counts.closing_line,
+        30,
+    ),
     Step("expat's verdicts", Tier.DEFAULT, (sys.executable, "tests/xml_oracle.py"), counts.closing_line, 5),
     Step(
         "expat on mutations",

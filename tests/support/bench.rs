@@ -16,7 +16,7 @@ use soapgate::gateway::{
 };
 use soapgate::http::{HttpLimits, SharedLimits, SoapEndpoint, bind, serve};
 use soapgate::identity::{HashingPool, HashingSettings, IdentityService, IntegrationRegistry};
-use soapgate::store::Database;
+use soapgate::store::{Database, DatabaseUrl};
 use soapgate::telemetry::Metrics;
 
 /// What is served at `/soap/authenticate`, without an integration.
@@ -39,7 +39,7 @@ impl Bench {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
         let integrations = Database::open(&url).await.expect("a database").integrations();
         let hashing = HashingSettings { memory_kib: 64, iterations: 1, ..HashingSettings::default() };
         let pool = Arc::new(HashingPool::new(&hashing).expect("a pool"));

@@ -184,9 +184,10 @@ async fn write(
     backlog: &mut Backlog,
     reservations: Vec<(Reservation, oneshot::Sender<Reserved>)>,
 ) -> Result<(), StoreError> {
-    if !backlog.settled.is_empty() {
-        store.settle(&backlog.settled).await?;
-        backlog.settled.clear();
+    while !backlog.settled.is_empty() {
+        let some = backlog.settled.len().min(BATCH);
+        store.settle(&backlog.settled[..some]).await?;
+        backlog.settled.drain(..some);
     }
     while let Some((alias, person)) = backlog.joined.last() {
         store.join(alias, person).await?;

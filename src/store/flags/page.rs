@@ -256,7 +256,7 @@ pub(crate) async fn page(
         found.extend(rows);
         if counted <= COUNTED {
             let total = Statement::new(filter, state)
-                .query("SELECT COUNT(*) AS total FROM (SELECT 1 AS one", &format!(" LIMIT {}) AS some", COUNTED + 1))
+                .query("SELECT COUNT(*) AS total FROM (SELECT 1 AS one", &format!(" LIMIT {}) AS fitting", COUNTED + 1))
                 .fetch_one(&mut *connection)
                 .await
                 .map_err(StoreError::during(ACTION))?;

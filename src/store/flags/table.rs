@@ -1,8 +1,9 @@
 //! The table of flags, as the rest of the program uses it.
 
-use sqlx::{AnyConnection, Transaction};
+use sqlx::{Any, AnyConnection, Transaction};
 
 use crate::domain::{Institution, Timestamp};
+use crate::store::database::again;
 use crate::store::flags::act::{self, Acted, Action};
 use crate::store::flags::flag_row::{self, ReasonRecord};
 use crate::store::flags::gathered::{FlagId, FlagStore, Gathered, RecordFuture};
@@ -12,6 +13,7 @@ use crate::store::flags::report::{self, Import, ListedAccount};
 use crate::store::flags::sources::{self, SourceRecord};
 use crate::store::flags::tallies::{self, FlagDay, Total};
 use crate::store::flags::trail::{self, TrailRecord};
+use crate::store::patience::in_time;
 use crate::store::{Database, StoreError, row};
 
 /// One flag, whole.
@@ -51,7 +53,6 @@ impl FlagTable {
         after: Option<&FlagCursor>,
         most: usize,
     ) -> Result<FlagPage, StoreError> {
-        // One transaction, so that all of it belongs together.
         let mut read = self.read().await?;
         page::page(&mut read, filter, order, after, most).await
     }
@@ -86,7 +87,7 @@ impl FlagTable {
     /// # Errors
     /// When the store fails.
     pub async fn act(&self, id: &FlagId, action: &Action) -> Result<Acted, StoreError> {
-        act::act(&self.database, id, action).await
+        again(|| act::act(&self.database, id, action)).await
     }
 
     /// Brings back the flags that were left alone until now; gives how many.
@@ -94,7 +95,7 @@ impl FlagTable {
     /// # Errors
     /// When the store fails.
     pub async fn wake(&self, now: Timestamp) -> Result<u64, StoreError> {
-        act::wake(&self.database, now).await
+        in_time(again(|| act::wake(&self.database, now))).await
     }
 
     /// Imports a list of accounts that the identity service does not hold. `digest` stands for the file: the same file
@@ -118,8 +119,11 @@ impl FlagTable {
     /// # Errors
     /// When the store fails.
     pub async fn totals(&self) -> Result<Vec<Total>, StoreError> {
-        let mut connection = self.database.pool().acquire().await.map_err(StoreError::during("count flags"))?;
-        tallies::totals(&mut connection).await
+        in_time(async {
+            let mut connection = self.database.pool().acquire().await.map_err(StoreError::during("count flags"))?;
+            tallies::totals(&mut connection).await
+        })
+        .await
     }
 
     /// What became of the queue, day by day from `first` on (days since 1970-01-01 in UTC).
@@ -132,13 +136,14 @@ impl FlagTable {
         tallies::days(connection, first).await
     }
 
-    async fn read(&self) -> Result<Transaction<'static, sqlx::Any>, StoreError> {
-        self.database.pool().begin().await.map_err(StoreError::during("read flags"))
+    /// One transaction, so that all of it belongs together.
+    async fn read(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        self.database.read("read flags").await
     }
 }
 
 impl FlagStore for FlagTable {
     fn record<'a>(&'a self, gathered: &'a [Gathered]) -> RecordFuture<'a> {
-        Box::pin(record::record(&self.database, gathered))
+        Box::pin(in_time(again(|| record::record(&self.database, gathered))))
     }
 }

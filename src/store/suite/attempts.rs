@@ -44,6 +44,72 @@ async fn two_nodes_that_race_for_one_account_get_what_one_would(fresh: Fresh) {
     other.close().await;
 }
 
+async fn nodes_that_count_and_settle_at_once_never_fail_because_of_each_other(fresh: Fresh) {
+    let mut nodes = Vec::new();
+    for node in 0..3 {
+        let database = Database::open(&fresh.url).await.expect("a node");
+        nodes.push(tokio::spawn(async move {
+            let table = database.attempts();
+            let mut people: Vec<AccountId> = (0..6).map(|n| account(&format!("p{n}"))).collect();
+            people.rotate_left(2 * node);
+            for round in 0..15 {
+                let asked: Vec<Reservation> =
+                    people.iter().map(|person| ask(person, &format!("01X/{node}-{round}"), 1_000)).collect();
+                let reserved = table.reserve(&asked).await.expect("reserved");
+                let slots = reserved.into_iter().rev().filter_map(|reserved| reserved.slot);
+                let settled: Vec<Settlement> =
+                    slots.map(|slot| Settlement { slot, settled: Settled::Accepted, at: at(1_000) }).collect();
+                table.settle(&settled).await.expect("settled");
+                table.clear_and_announce(&people[round % 6], at(1_000)).await.expect("cleared");
+            }
+            database.close().await;
+        }));
+    }
+    for node in nodes {
+        node.await.expect("no write fails because of another");
+    }
+}
+
+async fn who_is_joined_while_others_reserve_loses_no_slot(fresh: Fresh) {
+    let other = Database::open(&fresh.url).await.expect("a second node");
+    for round in 0..20 {
+        let (alias, primary) = (account(&format!("barcode{round}")), account(&format!("reader{round}")));
+        let reserving = tokio::spawn({
+            let (table, alias) = (other.attempts(), alias.clone());
+            async move {
+                for n in 0..6 {
+                    assert!(open(&reserve(&table, &ask(&alias, &format!("01X/{n}"), 1_000)).await));
+                }
+            }
+        });
+        fresh.database.attempts().join(&alias, &primary).await.expect("joined");
+        reserving.await.expect("no panic");
+        let seen = reserve(&fresh.database.attempts(), &ask(&primary, "01X/z", 1_000)).await;
+        assert_eq!(seen.slots.len(), 7, "round {round}");
+    }
+    other.close().await;
+}
+
+async fn an_account_that_was_idle_and_is_asked_about_again_keeps_its_slots(fresh: Fresh) {
+    const DAY: i64 = 24 * 3_600_000;
+    let other = Database::open(&fresh.url).await.expect("a second node");
+    for round in 0..20 {
+        let start = round * 10 * DAY;
+        let late = start + 2 * DAY;
+        let idle = account("idle");
+        reserve(&fresh.database.attempts(), &ask(&idle, "01X/a", start)).await;
+        let sweeping = tokio::spawn({
+            let table = other.attempts();
+            async move { reserve(&table, &ask(&account("busy"), "01X/a", late)).await }
+        });
+        reserve(&fresh.database.attempts(), &ask(&idle, "01X/a", late)).await;
+        sweeping.await.expect("no panic");
+        let seen = reserve(&fresh.database.attempts(), &ask(&idle, "01X/b", late + 1)).await;
+        assert_eq!(seen.slots.len(), 2, "round {round}");
+    }
+    other.close().await;
+}
+
 async fn a_batch_is_judged_in_order_and_one_slot_sees_the_other(fresh: Fresh) {
     let table = fresh.database.attempts();
     let (reader, other) = (account("reader"), account("other"));
@@ -113,6 +179,9 @@ async fn old_slots_and_idle_accounts_go(fresh: Fresh) {
 
 on_every_database! {
     two_nodes_that_race_for_one_account_get_what_one_would,
+    nodes_that_count_and_settle_at_once_never_fail_because_of_each_other,
+    who_is_joined_while_others_reserve_loses_no_slot,
+    an_account_that_was_idle_and_is_asked_about_again_keeps_its_slots,
     a_batch_is_judged_in_order_and_one_slot_sees_the_other,
     what_became_of_a_slot_is_counted,
     identifiers_of_one_person_are_counted_together,

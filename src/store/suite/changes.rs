@@ -1,5 +1,7 @@
 //! The feed of changes.
 
+use std::time::Duration;
+
 use crate::store::changes::{KEPT, append};
 use crate::store::suite::harness::{Fresh, account, at, hash, integration, new_account, on_every_database};
 use crate::store::{AccountChange, Change, ChangeFeed, Database, News};
@@ -65,6 +67,58 @@ async fn another_process_sees_what_is_announced(fresh: Fresh) {
     assert_eq!(next(&mut feed).await, News::Changes(vec![change]));
 }
 
+async fn changes_that_two_nodes_make_at_once_are_all_seen(fresh: Fresh) {
+    fresh.database.changes().announce(&Change::Account(account("first")), at(1)).await.expect("announced");
+    let mut feed = feed(&fresh).await;
+    let other = Database::open(&fresh.url).await.expect("a second node");
+    let (early, late) = (Change::Account(account("early")), Change::Account(account("late")));
+    let mut write = fresh.database.write().await.expect("a write begins");
+    append(&mut write, &early, at(1)).await.expect("appended");
+    let telling = tokio::spawn({
+        let (other, late) = (other.clone(), late.clone());
+        async move { other.changes().announce(&late, at(1)).await }
+    });
+    // Were the later number seen first, whoever saw it would never look for the earlier one.
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        let News::Changes(changes) = next(&mut feed).await else { panic!("nothing is lost") };
+        seen.extend(changes);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    write.commit().await.expect("committed");
+    telling.await.expect("no panic").expect("announced");
+    let News::Changes(changes) = next(&mut feed).await else { panic!("nothing is lost") };
+    seen.extend(changes);
+    assert_eq!(seen, [early, late]);
+    other.close().await;
+}
+
+async fn what_many_tell_at_once_reaches_every_feed_in_one_order(fresh: Fresh) {
+    let mut feeds = [feed(&fresh).await, feed(&fresh).await];
+    let mut tellers = Vec::new();
+    for node in 0..3 {
+        let database = Database::open(&fresh.url).await.expect("a node");
+        tellers.push(tokio::spawn(async move {
+            for n in 0..30 {
+                let change = Change::Account(account(&format!("{node}-{n}")));
+                database.changes().announce(&change, at(1)).await.expect("announced");
+            }
+            database.close().await;
+        }));
+    }
+    let mut seen = [Vec::new(), Vec::new()];
+    while seen.iter().any(|seen| seen.len() < 90) {
+        let is_over = tellers.iter().all(tokio::task::JoinHandle::is_finished);
+        for (feed, seen) in feeds.iter_mut().zip(&mut seen) {
+            let News::Changes(changes) = next(feed).await else { panic!("nothing is lost") };
+            seen.extend(changes);
+            assert!(!is_over || seen.len() == 90, "{} of 90 were seen", seen.len());
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
 async fn a_feed_that_is_too_far_behind_learns_that_it_is(fresh: Fresh) {
     let mut behind = feed(&fresh).await;
     let change = Change::Account(account("reader"));
@@ -118,6 +172,8 @@ on_every_database![
     every_change_of_an_integration_is_told,
     what_changes_nothing_is_not_told,
     another_process_sees_what_is_announced,
+    changes_that_two_nodes_make_at_once_are_all_seen,
+    what_many_tell_at_once_reaches_every_feed_in_one_order,
     a_feed_that_is_too_far_behind_learns_that_it_is,
     a_database_that_was_replaced_by_an_older_one_is_noticed,
     a_kind_of_change_from_a_newer_version_makes_everything_stale,

@@ -7,4 +7,5 @@ mod flag_life;
 mod flags;
 pub(crate) mod harness;
 mod integrations;
+mod opening;
 mod writes;

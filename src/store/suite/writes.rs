@@ -1,4 +1,4 @@
-//! Writing at once, giving up in the middle, opening again.
+//! Writing at once, giving up in the middle, closing.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -7,14 +7,7 @@ use std::task::Poll;
 use crate::domain::Rejection;
 use crate::store::suite::flags::{all, record, refused, seen};
 use crate::store::suite::harness::{Fresh, account, at, new_account, on_every_database};
-use crate::store::{AccountChange, Database};
-
-async fn what_was_written_is_there_when_the_database_is_opened_again(fresh: Fresh) {
-    fresh.database.accounts().insert(&new_account("reader"), at(1)).await.expect("added");
-    fresh.database.close().await;
-    let again = Database::open(&fresh.url).await.expect("it opens again");
-    assert!(again.accounts().find(&account("reader")).await.expect("the store answers").is_some());
-}
+use crate::store::{AccountChange, Database, FlagStore, Gathered};
 
 async fn two_pools_write_at_once_and_nothing_is_lost(fresh: Fresh) {
     let other = Database::open(&fresh.url).await.expect("a second pool opens");
@@ -34,16 +27,41 @@ async fn two_pools_write_at_once_and_nothing_is_lost(fresh: Fresh) {
     assert_eq!(all(&fresh.database).await[0].count, 160);
 }
 
-async fn a_database_is_opened_by_many_at_once(fresh: Fresh) {
-    let openers: Vec<_> = (0..12)
-        .map(|_| {
-            let url = fresh.url.replace("soapgate.db", "another.db");
-            tokio::spawn(async move { Database::open(&url).await.map(drop) })
-        })
-        .collect();
-    for opener in openers {
-        opener.await.expect("no panic").expect("it opens");
+async fn writes_that_want_the_same_rows_in_another_order_do_not_harm_each_other(fresh: Fresh) {
+    let other = Database::open(&fresh.url).await.expect("a second pool opens");
+    let flagged = |identifier: &str| Gathered {
+        account: account(identifier),
+        seen: vec![seen(refused(Rejection::NoPassword), at(1))],
+    };
+    let forth: Vec<Gathered> = ["a", "b", "c", "d"].map(flagged).into();
+    let back: Vec<Gathered> = ["d", "c", "b", "a"].map(flagged).into();
+    let mut writers = Vec::new();
+    for (database, changes) in [(&fresh.database, forth), (&other, back)] {
+        let flags = database.flags();
+        writers.push(tokio::spawn(async move {
+            for _ in 0..40 {
+                flags.record(&changes).await.expect("no write fails because of another");
+            }
+        }));
     }
+    for writer in writers {
+        writer.await.expect("the writer ends well");
+    }
+    let counts: Vec<u64> = all(&fresh.database).await.iter().map(|flag| flag.count).collect();
+    assert_eq!(counts, [80; 4]);
+    other.close().await;
+}
+
+async fn several_statements_read_what_was_there_at_one_moment(fresh: Fresh) {
+    let other = Database::open(&fresh.url).await.expect("a second pool opens");
+    let counted = "SELECT COUNT(*) FROM flag";
+    let mut read = fresh.database.read("be read").await.expect("a read begins");
+    let before: i64 = sqlx::query_scalar(counted).fetch_one(&mut *read).await.expect("counted");
+    record(&other, "late", vec![seen(refused(Rejection::NoPassword), at(1))]).await.expect("recorded");
+    let after: i64 = sqlx::query_scalar(counted).fetch_one(&mut *read).await.expect("counted");
+    drop(read);
+    assert_eq!((before, after, all(&other).await.len()), (0, 0, 1));
+    other.close().await;
 }
 
 async fn a_write_that_is_given_up_at_any_point_stops_no_other(fresh: Fresh) {
@@ -76,9 +94,9 @@ async fn a_closed_store_says_so(fresh: Fresh) {
 }
 
 on_every_database![
-    what_was_written_is_there_when_the_database_is_opened_again,
     two_pools_write_at_once_and_nothing_is_lost,
-    a_database_is_opened_by_many_at_once,
+    writes_that_want_the_same_rows_in_another_order_do_not_harm_each_other,
+    several_statements_read_what_was_there_at_one_moment,
     a_write_that_is_given_up_at_any_point_stops_no_other,
     a_closed_store_says_so,
 ];
