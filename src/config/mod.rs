@@ -13,6 +13,7 @@ mod identity_tests;
 mod list_tests;
 mod load;
 mod problem;
+mod retention;
 mod routes;
 mod secrets;
 mod section;

@@ -50,7 +50,7 @@ impl IntegrationRegistry {
     pub async fn follow(&self, news: &News) -> Result<(), StoreError> {
         let concerned = match news {
             News::Changes(changes) => changes.iter().any(|change| match change {
-                Change::Integration(_) => true,
+                Change::Everything | Change::Integration(_) => true,
                 Change::Account(_) | Change::AccountCleared(_) => false,
             }),
             News::Lost => true,

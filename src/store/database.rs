@@ -6,7 +6,9 @@ use std::sync::Arc;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::{AccountTable, AttemptTable, ChangeTable, FlagTable, IntegrationTable, StoreError, sqlite};
+use crate::store::{
+    AccountTable, Archive, AttemptTable, ChangeTable, Erasure, FlagTable, IntegrationTable, StoreError, sqlite,
+};
 
 /// An open database whose tables are those of this version. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +63,18 @@ impl Database {
         ChangeTable::new(self.clone())
     }
 
+    /// What takes things out of the database for good.
+    #[must_use]
+    pub fn erasure(&self) -> Erasure {
+        Erasure::new(self.clone())
+    }
+
+    /// What copies the whole database to a file and back.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        Archive::new(self.clone())
+    }
+
     /// Asks the database for nothing, to see that it answers.
     ///
     /// # Errors
@@ -76,6 +90,11 @@ impl Database {
 
     pub(crate) fn pool(&self) -> &AnyPool {
         &self.pool
+    }
+
+    /// Begins reading what was there at one moment, in several statements.
+    pub(crate) async fn read(&self, action: &'static str) -> Result<Transaction<'static, Any>, StoreError> {
+        self.pool.begin_with(sqlite::BEGIN_READ).await.map_err(StoreError::during(action))
     }
 
     /// Begins a write. Writes of this process queue up here, in order; SQLite's own waiting for a lock is a loop of

@@ -2,26 +2,31 @@
 //! nowhere else, and what only one kind of database understands lives in that database's own file.
 
 mod accounts;
+mod archive;
 mod attempt_table;
 mod attempts;
 mod changes;
 mod database;
+mod erasure;
 mod error;
 mod feed;
 mod flags;
 mod hash;
 mod inspect;
 mod integrations;
+mod kind;
 mod row;
 mod sqlite;
 #[cfg(test)]
 pub(crate) mod suite;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
+pub use archive::{Archive, ArchiveError, Copied, Restored};
 pub use attempt_table::AttemptTable;
 pub use attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
 pub use changes::{Change, ChangeTable};
 pub use database::Database;
+pub use erasure::{Erasure, Forgotten, Purge, Purged, RetentionSettings};
 pub use error::StoreError;
 pub use feed::{ChangeFeed, News};
 pub use flags::{
