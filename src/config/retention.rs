@@ -39,3 +39,42 @@ fn kept(section: &Section<'_>, name: &str, default: Option<Duration>, least: u32
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{IDENTITY, INSTITUTION, ROUTE, check_whole, settings};
+
+    #[test]
+    fn things_are_kept_for_whole_days_or_for_ever() {
+        let text = "[retention]\ntrail = \"30d\"\nclosed_flags = \"0s\"\nhabits = \"8weeks\"\n";
+        let read = settings(text, &[("SOAPGATE__RETENTION__USAGE", "24h")]).retention;
+        let expected = RetentionSettings {
+            trail: Some(30 * DAY),
+            closed_flags: None,
+            habits: Some(56 * DAY),
+            usage: Some(DAY),
+            ..RetentionSettings::default()
+        };
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn what_is_no_such_span_is_refused() {
+        let text =
+            "[retention]\ntrail = \"29d\"\nclosed_flags = \"36h\"\nhabits = \"40000d\"\nreport = 30\nusage = \"x\"\n";
+        let span = |key, is, least| {
+            format!("c:{key}: is {is}; write \"0s\" to keep for ever, or whole days from \"{least}d\" to \"36500d\"")
+        };
+        check_whole(
+            &format!("{text}{IDENTITY}{INSTITUTION}{ROUTE}"),
+            &[
+                &span("2: retention.trail", "\"29d\"", 30),
+                &span("3: retention.closed_flags", "\"36h\"", 1),
+                &span("4: retention.habits", "\"40000d\"", 30),
+                &span("5: retention.report", "an integer", 1),
+                &span("6: retention.usage", "\"x\"", 1),
+            ],
+        );
+    }
+}

@@ -221,6 +221,21 @@ mod tests {
     }
 
     #[test]
+    fn who_is_forgotten_is_taken_out_and_nobody_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("left");
+        assert_eq!(forget_leftovers(&file, &[account("a")]).expect("there is none"), 0);
+        let of = |identifier| Gathered { account: account(identifier), seen: vec![seen(Fact::MustChange)] };
+        write(&file, &[of("a"), of("b"), of("a"), of("c")]);
+        assert_eq!(forget_leftovers(&file, &[account("d")]).expect("read"), 0);
+        assert_eq!(forget_leftovers(&file, &[account("a"), account("c")]).expect("written"), 3);
+        assert_eq!(read(&file), [of("b")]);
+        assert_eq!(fs::metadata(&file).expect("written").permissions().mode() & 0o777, 0o600);
+        assert_eq!(forget_leftovers(&file, &[account("b")]).expect("written"), 1);
+        assert!(!file.exists(), "of an empty file nothing is left");
+    }
+
+    #[test]
     fn a_line_that_cannot_be_read_takes_no_other_with_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("left");

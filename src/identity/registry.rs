@@ -303,13 +303,15 @@ mod tests {
 
     #[tokio::test]
     async fn news_of_accounts_load_nothing_and_lost_news_load_everything() {
-        let mut bench = Bench::new().await;
-        bench.add("demo", "right").await;
-        bench.sql("DELETE FROM integration").await;
-        bench.registry.follow(&News::Changes(vec![Change::Account(account("reader"))])).await.expect("followed");
-        assert!(bench.registry.contains(&integration("demo")));
-        bench.registry.follow(&News::Lost).await.expect("followed");
-        assert!(!bench.registry.contains(&integration("demo")));
+        for news in [News::Lost, News::Changes(vec![Change::Everything])] {
+            let mut bench = Bench::new().await;
+            bench.add("demo", "right").await;
+            bench.sql("DELETE FROM integration").await;
+            bench.registry.follow(&News::Changes(vec![Change::Account(account("reader"))])).await.expect("followed");
+            assert!(bench.registry.contains(&integration("demo")));
+            bench.registry.follow(&news).await.expect("followed");
+            assert!(!bench.registry.contains(&integration("demo")), "{news:?}");
+        }
     }
 
     #[tokio::test]

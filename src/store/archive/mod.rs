@@ -3,8 +3,8 @@
 
 mod backup;
 mod error;
-mod layout;
-mod line;
+pub(crate) mod layout;
+pub(crate) mod line;
 mod restore;
 mod table;
 
