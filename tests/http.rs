@@ -16,6 +16,8 @@ mod flags;
 mod guessers;
 #[path = "http/hostile.rs"]
 mod hostile;
+#[path = "http/housekeeping.rs"]
+mod housekeeping;
 #[path = "http/limits.rs"]
 mod limits;
 #[path = "http/lines.rs"]

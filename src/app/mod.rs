@@ -7,6 +7,7 @@ mod clock;
 mod demo;
 mod follow;
 mod harden;
+mod housekeeping;
 mod open;
 mod panics;
 mod run;

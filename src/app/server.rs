@@ -15,17 +15,16 @@ use crate::app::assemble::{Foundation, random_key};
 use crate::app::canaries::send_canaries;
 use crate::app::clock::SystemClock;
 use crate::app::follow::{count_flags, follow_changes, note_accepted};
+use crate::app::housekeeping::Housekeeping;
 use crate::app::open::open_database;
 use crate::config::{self, Settings};
 use crate::domain::Clock;
-use crate::gateway::{FlagWriter, Gateway, GatewayKeys, GatewaySettings, keep_ledger};
+use crate::gateway::{FlagWriter, Gateway, GatewayKeys, GatewaySettings, LEFTOVERS, keep_ledger};
 use crate::http::{Management, Readiness, SharedLimits, SoapEndpoint, bind, serve};
 use crate::identity::{HashingPool, IntegrationRegistry};
 use crate::store::ChangeFeed;
 use crate::telemetry::{Health, Metrics};
 
-/// Where flags that could not be written before a stop wait for the next start, inside `data_dir`.
-const LEFTOVERS: &str = "flags-left-over.jsonl";
 /// How long queued flags and attempts may take to be written once every call has ended.
 const WRITERS_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -114,6 +113,16 @@ impl Server {
         background.push(start_part(&part_ended, follow));
         let count = count_flags(database.flags(), foundation.metrics.clone(), stop_writing.clone());
         background.push(start_part(&part_ended, count));
+        let [first, second, ..] = random_key()?;
+        let housekeeping = Housekeeping {
+            flags: database.flags(),
+            erasure: database.erasure(),
+            retention: settings.retention.clone(),
+            health: foundation.health.component("store", "housekeeping", clock.now()),
+            clock: clock.clone(),
+            chance: u16::from_be_bytes([first, second]),
+        };
+        background.push(start_part(&part_ended, housekeeping.run(stop_writing.clone())));
         let reloaded = Arc::new(Notify::new());
         let canaries = send_canaries(
             Arc::clone(&gateway),

@@ -1,5 +1,6 @@
 //! `soapgate accounts`.
 
+use crate::cli::archive_arguments::ForgetArguments;
 use crate::cli::arguments::{AccountArguments, AccountsCommand};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
@@ -7,7 +8,7 @@ use crate::cli::secret;
 use crate::cli::workplace::Workplace;
 use crate::domain::{AccountId, Password};
 use crate::identity::IdentityKind;
-use crate::operator::{AccountView, NewAccount, NextSignIn};
+use crate::operator::{AccountView, ForgottenView, NewAccount, NextSignIn};
 
 pub(crate) async fn run(command: AccountsCommand, place: &Workplace, out: &mut Output<'_>) -> Result<(), Failure> {
     let accounts = place.accounts()?;
@@ -53,6 +54,11 @@ pub(crate) async fn run(command: AccountsCommand, place: &Workplace, out: &mut O
             let account = identify(place, &account)?;
             accounts.enable(&account).await?;
             (account, "enabled")
+        }
+        AccountsCommand::Forget(ForgetArguments { account, by, format }) => {
+            let (account, _) = find(place, &account)?;
+            let forgotten = accounts.forget(&account, &by, &place.settings().data_dir).await?;
+            return if format.json { Ok(out.json(&forgotten)?) } else { show_forgotten(&account, &forgotten, out) };
         }
         AccountsCommand::List { place: at, format } => {
             let institution = place.institution(at.institution.as_ref())?;
@@ -103,6 +109,20 @@ fn ask(account: &AccountId) -> Result<Password, Failure> {
 
 fn describe(account: &AccountId) -> String {
     format!("account {} at institution {}", account.identifier(), account.institution())
+}
+
+fn show_forgotten(account: &AccountId, forgotten: &ForgottenView, out: &mut Output<'_>) -> Result<(), Failure> {
+    let ForgottenView { flags, notes, rows, .. } = forgotten;
+    out.line(&format!("{} forgotten: flags {flags}, notes {notes}, other rows {rows}", describe(account)))?;
+    if let [_, others @ ..] = forgotten.identifiers.as_slice()
+        && !others.is_empty()
+    {
+        out.line(&format!("with the identifiers that were theirs too: {}", others.join(", ")))?;
+    }
+    if forgotten.lingers {
+        out.line("the database's log of writes holds a copy until its next checkpoints: somebody is reading")?;
+    }
+    Ok(())
 }
 
 fn row(account: &AccountView) -> [String; 4] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::archive_arguments::{BackupArguments, ForgetArguments, RestoreArguments};
 use crate::cli::exit::Exit;
 use crate::cli::flags_arguments::FlagsCommand;
 use crate::domain::{Institution, IntegrationName, Timestamp};
@@ -71,6 +72,20 @@ pub(crate) enum Command {
                       soapgate flags show 0123456789abcdef"
     )]
     Flags(FlagsCommand),
+    /// Copy the whole database to a file, also while a server runs
+    ///
+    /// The file is the same for every kind of database, and shows everything as it was at one moment. It holds the
+    /// hashes of passwords, identifiers and notes: keep it as you keep the database. No password is in it.
+    #[command(after_help = "Examples:\n  soapgate backup /var/backups/soapgate.jsonl\n  \
+                            soapgate backup --force soapgate.jsonl --json")]
+    Backup(BackupArguments),
+    /// Fill an empty database from a backup
+    ///
+    /// All of it or nothing, and only to a database in which nothing is yet: before the first start, or with another
+    /// database.url. So it is also the way from one kind of database to the other.
+    #[command(after_help = "Examples:\n  soapgate restore /var/backups/soapgate.jsonl\n  \
+                            SOAPGATE__DATABASE__URL=sqlite:new.db soapgate restore soapgate.jsonl")]
+    Restore(RestoreArguments),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -165,6 +180,14 @@ pub(crate) enum AccountsCommand {
     /// Switch an account on again
     #[command(after_help = "Examples:\n  soapgate accounts enable reader")]
     Enable(AccountArguments),
+    /// Erase one person
+    ///
+    /// Flags, evidence, notes, what is known of their sign-ins and attempts, their rows of the imported list, and the
+    /// account itself where it is kept here. The trail keeps its rows, which lead to nobody any more. Whoever signs in
+    /// again, or stands in the next list, is known again; backups and logs are yours to keep or to delete.
+    #[command(after_help = "Examples:\n  soapgate accounts forget reader --institution 01DEMO_INST\n  \
+                            soapgate accounts forget reader --by mia --json")]
+    Forget(ForgetArguments),
     /// List the accounts of an institution
     #[command(
         after_help = "Examples:\n  soapgate accounts list\n  soapgate accounts list --institution 01DEMO_INST --json"
@@ -275,11 +298,12 @@ mod tests {
         let expected = "soapgate, soapgate serve, soapgate demo, soapgate check, soapgate accounts, \
                         soapgate accounts add, soapgate accounts set-password, soapgate accounts lock, \
                         soapgate accounts unlock, soapgate accounts disable, soapgate accounts enable, \
-                        soapgate accounts list, soapgate integrations, soapgate integrations add, \
+                        soapgate accounts forget, soapgate accounts list, soapgate integrations, soapgate integrations add, \
                         soapgate integrations list, soapgate integrations rotate, soapgate integrations disable, \
                         soapgate integrations enable, soapgate flags, soapgate flags list, soapgate flags show, \
                         soapgate flags assign, soapgate flags notify, soapgate flags wait, soapgate flags resolve, \
-                        soapgate flags dismiss, soapgate flags snooze, soapgate flags reopen";
+                        soapgate flags dismiss, soapgate flags snooze, soapgate flags reopen, soapgate backup, \
+                        soapgate restore";
         assert_eq!(seen.join(", "), expected);
     }
 }

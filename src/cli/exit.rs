@@ -95,9 +95,13 @@ impl Failure {
 const fn exit_of(error: &OperatorError) -> Exit {
     match error {
         OperatorError::AlreadyExists(_)
+        | OperatorError::Archive(_)
+        | OperatorError::File { .. }
+        | OperatorError::FileExists(_)
         | OperatorError::Move(_)
         | OperatorError::NoteMissing
         | OperatorError::NotFound(_)
+        | OperatorError::NothingKnown(_)
         | OperatorError::Password(_) => Exit::Refused,
         OperatorError::Cursor => Exit::Usage,
         OperatorError::Hashing(_) | OperatorError::Random(_) => Exit::Identity,

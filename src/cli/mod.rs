@@ -1,6 +1,8 @@
 //! Commands, their arguments and exit codes.
 
 mod accounts;
+mod archive;
+mod archive_arguments;
 mod arguments;
 mod check;
 mod exit;

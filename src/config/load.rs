@@ -13,6 +13,7 @@ use crate::config::document::Document;
 use crate::config::environment::Environment;
 use crate::config::identities::{read_hashing, read_identities, read_institutions};
 use crate::config::problem::{Place, Problem, Problems};
+use crate::config::retention::read_retention;
 use crate::config::routes::read_routes;
 use crate::config::section::Section;
 use crate::config::server::{read_data_dir, read_listen, read_server};
@@ -72,6 +73,7 @@ pub(crate) fn read(document: &Document<'_>, file: PathBuf) -> Settings {
         cache: read_cache(&root.section("cache")),
         nonces: read_nonces(&root.section("nonces")),
         flags: read_flags(&root.section("flags")),
+        retention: read_retention(&root.section("retention")),
         shield: read_shield(&attempts),
         slow_down: read_slow_down(&root.section("slow_down")),
         log: read_log(&root.section("log")),

@@ -18,6 +18,7 @@ mod oidc;
 #[cfg(test)]
 mod oidc_tests;
 mod problem;
+mod retention;
 mod routes;
 mod secrets;
 mod section;

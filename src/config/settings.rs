@@ -8,7 +8,7 @@ use crate::gateway::{
 };
 use crate::http::ServerSettings;
 use crate::identity::{HashingSettings, IdentitySettings};
-use crate::store::DatabaseUrl;
+use crate::store::{DatabaseUrl, RetentionSettings};
 use crate::telemetry::LogSettings;
 
 /// The database's file inside `data_dir`, when nothing else is said.
@@ -39,6 +39,8 @@ pub struct Settings {
     pub nonces: NonceSettings,
     /// `[flags]`: the queue of verdicts that may flag.
     pub flags: FlagSettings,
+    /// `[retention]`: how long things are kept.
+    pub retention: RetentionSettings,
     /// `[attempts]`: the lock-out shield, but for its budgets, which each identity service has.
     pub shield: ShieldSettings,
     /// `[slow_down]`: the pace of integrations' wrong passwords.
@@ -70,6 +72,7 @@ impl Settings {
             cache: CacheSettings::default(),
             nonces: NonceSettings::default(),
             flags: FlagSettings::default(),
+            retention: RetentionSettings::default(),
             shield: ShieldSettings::default(),
             slow_down: SlowDownSettings::default(),
             log: LogSettings::default(),
@@ -109,6 +112,7 @@ impl Settings {
         keep!(cache, "cache");
         keep!(nonces.entries, "nonces.entries");
         keep!(flags, "flags");
+        keep!(retention, "retention");
         keep!(shield, "attempts");
         keep!(slow_down, "slow_down");
         keep!(log, "log");

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{AccountId, Fact, GuessFacts, Institution, IntegrationName, Rejection, Repeat, Timestamp};
 use crate::store::{Gathered, Seen};
 
+/// The file's name inside the data folder.
+pub const LEFTOVERS: &str = "flags-left-over.jsonl";
+
 /// One fact about an account, as a line of JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,17 +123,49 @@ pub(crate) fn write(file: &Path, gathered: &[Gathered]) {
 }
 
 fn try_write(file: &Path, gathered: &[Gathered]) -> io::Result<()> {
-    // Whole or not at all: a new file takes the place of the old one.
-    let new = file.with_extension("new");
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut text = Vec::new();
     for one in gathered {
         for seen in &one.seen {
-            serde_json::to_writer(&mut out, &Line::of(&one.account, seen))?;
-            out.write_all(b"\n")?;
+            serde_json::to_writer(&mut text, &Line::of(&one.account, seen))?;
+            text.push(b'\n');
         }
     }
+    replace(file, &text)
+}
+
+/// Whole or not at all: a new file takes the place of the old one.
+fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
+    let new = file.with_extension("new");
+    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    out.write_all(text)?;
     out.sync_all()?;
     fs::rename(&new, file)
+}
+
+/// Takes everything about these accounts out of what the last stop left; gives how many lines that were.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn forget_leftovers(file: &Path, accounts: &[AccountId]) -> io::Result<u64> {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let is_about = |line: &&str| {
+        let read = serde_json::from_str::<Line>(line).ok().and_then(Line::read);
+        read.is_some_and(|(account, _)| accounts.contains(&account))
+    };
+    let (gone, kept): (Vec<&str>, Vec<&str>) = text.lines().partition(is_about);
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    if kept.is_empty() {
+        fs::remove_file(file)?;
+    } else {
+        replace(file, format!("{}\n", kept.join("\n")).as_bytes())?;
+    }
+    Ok(u64::try_from(gone.len()).unwrap_or(u64::MAX))
 }
 
 /// Removes the file, once all of it is in the store.
@@ -183,6 +218,21 @@ mod tests {
         assert_eq!(read(&file), gathered);
         remove(&file);
         assert_eq!(read(&file), []);
+    }
+
+    #[test]
+    fn who_is_forgotten_is_taken_out_and_nobody_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("left");
+        assert_eq!(forget_leftovers(&file, &[account("a")]).expect("there is none"), 0);
+        let of = |identifier| Gathered { account: account(identifier), seen: vec![seen(Fact::MustChange)] };
+        write(&file, &[of("a"), of("b"), of("a"), of("c")]);
+        assert_eq!(forget_leftovers(&file, &[account("d")]).expect("read"), 0);
+        assert_eq!(forget_leftovers(&file, &[account("a"), account("c")]).expect("written"), 3);
+        assert_eq!(read(&file), [of("b")]);
+        assert_eq!(fs::metadata(&file).expect("written").permissions().mode() & 0o777, 0o600);
+        assert_eq!(forget_leftovers(&file, &[account("b")]).expect("written"), 1);
+        assert!(!file.exists(), "of an empty file nothing is left");
     }
 
     #[test]

@@ -162,6 +162,7 @@ impl Gateway {
                     match change {
                         Change::Account(account) => self.verifier.shield.forget(account),
                         Change::AccountCleared(account) => self.verifier.shield.clear(account),
+                        Change::Everything => self.verifier.shield.forget_all(),
                         Change::Integration(_) => {}
                     }
                 }
@@ -172,6 +173,7 @@ impl Gateway {
                 for change in changes {
                     match change {
                         Change::Account(account) | Change::AccountCleared(account) => self.verifier.forget(account),
+                        Change::Everything => self.verifier.forget_all(),
                         Change::Integration(name) => self.verifier.forget(name.account()),
                     }
                 }

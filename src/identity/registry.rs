@@ -50,7 +50,7 @@ impl IntegrationRegistry {
     pub async fn follow(&self, news: &News) -> Result<(), StoreError> {
         let concerned = match news {
             News::Changes(changes) => changes.iter().any(|change| match change {
-                Change::Integration(_) => true,
+                Change::Everything | Change::Integration(_) => true,
                 Change::Account(_) | Change::AccountCleared(_) => false,
             }),
             News::Lost => true,
@@ -303,13 +303,15 @@ mod tests {
 
     #[tokio::test]
     async fn news_of_accounts_load_nothing_and_lost_news_load_everything() {
-        let mut bench = Bench::new().await;
-        bench.add("demo", "right").await;
-        bench.sql("DELETE FROM integration").await;
-        bench.registry.follow(&News::Changes(vec![Change::Account(account("reader"))])).await.expect("followed");
-        assert!(bench.registry.contains(&integration("demo")));
-        bench.registry.follow(&News::Lost).await.expect("followed");
-        assert!(!bench.registry.contains(&integration("demo")));
+        for news in [News::Lost, News::Changes(vec![Change::Everything])] {
+            let mut bench = Bench::new().await;
+            bench.add("demo", "right").await;
+            bench.sql("DELETE FROM integration").await;
+            bench.registry.follow(&News::Changes(vec![Change::Account(account("reader"))])).await.expect("followed");
+            assert!(bench.registry.contains(&integration("demo")));
+            bench.registry.follow(&news).await.expect("followed");
+            assert!(!bench.registry.contains(&integration("demo")), "{news:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,13 +1,18 @@
 //! Accounts of the embedded identity service.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::domain::{AccountId, Clock, Institution, Password, Timestamp};
+use crate::gateway::{LEFTOVERS, forget_leftovers};
 use crate::identity::HashingPool;
 use crate::operator::{OperatorError, moment, secret};
-use crate::store::{AccountChange, AccountRecord, AccountTable, AttemptTable, Database, NewAccountRecord, StoredHash};
+use crate::store::{
+    AccountChange, AccountRecord, AccountTable, AttemptTable, Database, Erasure, Forgotten, NewAccountRecord,
+    StoredHash,
+};
 
 /// An account to be added.
 pub struct NewAccount {
@@ -54,10 +59,28 @@ pub struct AccountView {
     pub changed: String,
 }
 
-/// What an operator can do with embedded accounts.
+/// What was erased of a person. The names are public: other people's tools read them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForgottenView {
+    /// The code of the institution.
+    pub institution: String,
+    /// The identifiers that were theirs, the one asked for first.
+    pub identifiers: Vec<String>,
+    /// Flags.
+    pub flags: u64,
+    /// Notes about them.
+    pub notes: u64,
+    /// Rows of everything else.
+    pub rows: u64,
+    /// Whether the database's own log of writes still holds a copy, which its next checkpoints overwrite.
+    pub lingers: bool,
+}
+
+/// What an operator can do with embedded accounts, and about everybody else's.
 pub struct Accounts {
     table: AccountTable,
     attempts: AttemptTable,
+    erasure: Erasure,
     pool: Arc<HashingPool>,
     clock: Arc<dyn Clock>,
 }
@@ -66,7 +89,7 @@ impl Accounts {
     /// The accounts of a database.
     #[must_use]
     pub fn new(database: &Database, pool: Arc<HashingPool>, clock: Arc<dyn Clock>) -> Self {
-        Self { table: database.accounts(), attempts: database.attempts(), pool, clock }
+        Self { table: database.accounts(), attempts: database.attempts(), erasure: database.erasure(), pool, clock }
     }
 
     /// Adds an account.
@@ -157,6 +180,34 @@ impl Accounts {
     /// When the store fails.
     pub async fn list(&self, institution: &Institution) -> Result<Vec<AccountView>, OperatorError> {
         Ok(self.table.list(institution).await?.iter().map(view).collect())
+    }
+
+    /// Erases a person, whatever identity service knows them; `actor` is who does it. `data` is the folder in which a
+    /// server that stopped may have left something.
+    ///
+    /// # Errors
+    /// When nothing is known of the account, or the store or a file in the folder fails.
+    pub async fn forget(&self, account: &AccountId, actor: &str, data: &Path) -> Result<ForgottenView, OperatorError> {
+        let forgotten = self.erasure.forget(account, actor, self.clock.now()).await?;
+        let only = [account.clone()];
+        let identifiers = forgotten.as_ref().map_or(&only[..], |forgotten| &forgotten.identifiers);
+        let file = data.join(LEFTOVERS);
+        let left = forget_leftovers(&file, identifiers).map_err(|source| OperatorError::File { file, source })?;
+        let view = ForgottenView {
+            institution: account.institution().to_string(),
+            identifiers: identifiers.iter().map(|known| known.identifier().to_owned()).collect(),
+            flags: 0,
+            notes: 0,
+            rows: left,
+            lingers: false,
+        };
+        match forgotten {
+            Some(Forgotten { flags, notes, rows, lingers, .. }) => {
+                Ok(ForgottenView { flags, notes, rows: rows + left, lingers, ..view })
+            }
+            None if left > 0 => Ok(view),
+            None => Err(OperatorError::NothingKnown(describe(account))),
+        }
     }
 
     async fn change(&self, account: &AccountId, change: AccountChange) -> Result<(), OperatorError> {

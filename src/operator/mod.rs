@@ -1,6 +1,7 @@
 //! What an operator can do, without HTTP and without printing: commands now, a console later.
 
 mod accounts;
+mod archives;
 mod error;
 mod flags;
 mod integrations;
@@ -9,7 +10,8 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use accounts::{AccountView, Accounts, NewAccount, NextSignIn};
+pub use accounts::{AccountView, Accounts, ForgottenView, NewAccount, NextSignIn};
+pub use archives::{Archives, BackupView, RestoreView, Standing};
 pub use error::OperatorError;
 pub use flags::{FlagDetailView, FlagPageView, FlagView, Flags, ReasonView, Signature, SourceView, TrailView};
 pub use integrations::{IntegrationView, Integrations, Secret};

@@ -291,6 +291,28 @@ pub(crate) async fn clear(write: &mut Write, account: &AccountId) -> Result<(), 
         .map_err(StoreError::during("forget attempts"))
 }
 
+/// Forgets everything that is counted for the person behind `account`, and which identifiers are theirs; gives how many
+/// rows there were. A digest of an identifier is a trace too: whoever guesses the identifier can find it.
+pub(crate) async fn forget(write: &mut Write, account: &AccountId) -> Result<u64, StoreError> {
+    let (own, person) = (subject(account), person(write, account).await?);
+    let connection: &mut AnyConnection = write;
+    let mut rows = 0;
+    for statement in [
+        "DELETE FROM attempt_slot WHERE subject IN ($1, $2)",
+        "DELETE FROM attempt_account WHERE subject IN ($1, $2)",
+        "DELETE FROM attempt_alias WHERE subject IN ($1, $2) OR person IN ($1, $2)",
+    ] {
+        let done = sqlx::query(statement)
+            .bind(&own)
+            .bind(&person)
+            .execute(&mut *connection)
+            .await
+            .map_err(StoreError::during("forget an account's attempts"))?;
+        rows += done.rows_affected();
+    }
+    Ok(rows)
+}
+
 async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<(), StoreError> {
     let (before, person, own) = (person(write, alias).await?, person(write, with).await?, subject(alias));
     if before == person || person == own {

@@ -17,6 +17,8 @@ pub enum Change {
     Account(AccountId),
     /// The account got a new password or was unlocked: its attempts and remembered guesses are void as well.
     AccountCleared(AccountId),
+    /// Something that must not be named: everything kept in memory is stale.
+    Everything,
     /// Something about the integration, under the spelling it is registered with. Compare by
     /// [`IntegrationName::account`]: a caller may spell the name in another case.
     Integration(IntegrationName),
@@ -27,6 +29,7 @@ impl Change {
         match self {
             Self::Account(_) => "account",
             Self::AccountCleared(_) => "account-cleared",
+            Self::Everything => "everything",
             Self::Integration(_) => "integration",
         }
     }
@@ -112,6 +115,7 @@ pub(crate) async fn append(write: &mut Write, change: &Change, now: Timestamp) -
         Change::Account(account) | Change::AccountCleared(account) => {
             (account.institution().as_str(), account.identifier())
         }
+        Change::Everything => ("", ""),
         Change::Integration(name) => (name.institution().as_str(), name.as_str()),
     };
     let row = sqlx::query("INSERT INTO change (at, kind, institution, subject) VALUES ($1, $2, $3, $4) RETURNING seq")
@@ -131,11 +135,26 @@ pub(crate) async fn append(write: &mut Write, change: &Change, now: Timestamp) -
     Ok(())
 }
 
+/// Removes the rows that name an account: who is forgotten is named nowhere. Whoever has not read them yet learns of
+/// them by [`Change::Everything`], which must follow in the same write.
+pub(crate) async fn forget(connection: &mut AnyConnection, account: &AccountId) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM change WHERE kind IN ('account', 'account-cleared') AND institution = $1 AND subject = $2",
+    )
+    .bind(account.institution().as_str())
+    .bind(account.identifier())
+    .execute(connection)
+    .await
+    .map_err(StoreError::during("forget an account's changes"))?;
+    Ok(done.rows_affected())
+}
+
 /// A row's change; `None` for a kind that a newer version wrote.
 fn read(row: &AnyRow) -> Result<Option<Change>, StoreError> {
     Ok(match row::text(row, "kind")?.as_str() {
         "account" => Some(Change::Account(row::account(row, "subject")?)),
         "account-cleared" => Some(Change::AccountCleared(row::account(row, "subject")?)),
+        "everything" => Some(Change::Everything),
         "integration" => Some(Change::Integration(row::integration(row, "subject")?)),
         _ => None,
     })

@@ -7,7 +7,9 @@ use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::store::engine::{self, Engine};
-use crate::store::{AccountTable, AttemptTable, ChangeTable, DatabaseUrl, FlagTable, IntegrationTable, StoreError};
+use crate::store::{
+    AccountTable, Archive, AttemptTable, ChangeTable, DatabaseUrl, Erasure, FlagTable, IntegrationTable, StoreError,
+};
 
 /// How often a write is done that the database gives up for another one.
 const TRIES: usize = 5;
@@ -62,6 +64,18 @@ impl Database {
     #[must_use]
     pub fn changes(&self) -> ChangeTable {
         ChangeTable::new(self.clone())
+    }
+
+    /// What takes things out of the database for good.
+    #[must_use]
+    pub fn erasure(&self) -> Erasure {
+        Erasure::new(self.clone())
+    }
+
+    /// What copies the whole database to a file and back.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        Archive::new(self.clone())
     }
 
     /// Asks the database for nothing, to see that it answers.

@@ -3,11 +3,13 @@
 //! them understands lives in that one's own file.
 
 mod accounts;
+mod archive;
 mod attempt_table;
 mod attempts;
 mod changes;
 mod database;
 mod engine;
+mod erasure;
 mod error;
 mod feed;
 mod flags;
@@ -24,11 +26,13 @@ mod sqlite;
 pub(crate) mod suite;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
+pub use archive::{Archive, ArchiveError, Copied, Restored};
 pub use attempt_table::AttemptTable;
 pub use attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
 pub use changes::{Change, ChangeTable};
 pub use database::Database;
 pub use engine::DatabaseUrl;
+pub use erasure::{Erasure, Forgotten, Purge, Purged, RetentionSettings};
 pub use error::StoreError;
 pub use feed::{ChangeFeed, News};
 pub use flags::{

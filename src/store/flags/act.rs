@@ -11,7 +11,7 @@ use crate::store::flags::trail::{self, GATEWAY};
 use crate::store::{Database, StoreError, row};
 
 /// Flags that are woken in one write.
-const WOKEN: i64 = 500;
+const WOKEN: i64 = 100;
 
 /// What somebody does with a flag.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,16 +2,16 @@
 //! write. `record` is where to begin; the rules are `domain`'s.
 
 mod act;
-mod flag_row;
+pub(crate) mod flag_row;
 mod gathered;
 mod habit;
 mod page;
 mod record;
-mod report;
+pub(crate) mod report;
 mod sources;
 mod table;
-mod tallies;
-mod trail;
+pub(crate) mod tallies;
+pub(crate) mod trail;
 
 pub use act::{Acted, Action};
 pub use flag_row::ReasonRecord;

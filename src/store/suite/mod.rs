@@ -1,8 +1,10 @@
 //! The contract of the store: every test runs against every kind of database.
 
 mod accounts;
+pub(crate) mod archive;
 mod attempts;
 mod changes;
+mod erasure;
 mod flag_life;
 mod flags;
 pub(crate) mod harness;
