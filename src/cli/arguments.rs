@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::archive_arguments::{BackupArguments, ForgetArguments, RestoreArguments};
 use crate::cli::exit::Exit;
 use crate::cli::flags_arguments::FlagsCommand;
+use crate::cli::report_arguments::ReportCommand;
 use crate::domain::{Institution, IntegrationName, Timestamp};
 use crate::operator::parse_expiry;
 
@@ -86,6 +87,9 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  soapgate restore /var/backups/soapgate.jsonl\n  \
                             SOAPGATE__DATABASE__URL=sqlite:new.db soapgate restore soapgate.jsonl")]
     Restore(RestoreArguments),
+    /// Bring in what Alma Analytics reports
+    #[command(subcommand, after_help = "Examples:\n  soapgate report import accounts.csv")]
+    Report(ReportCommand),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -303,7 +307,7 @@ mod tests {
                         soapgate integrations enable, soapgate flags, soapgate flags list, soapgate flags show, \
                         soapgate flags assign, soapgate flags notify, soapgate flags wait, soapgate flags resolve, \
                         soapgate flags dismiss, soapgate flags snooze, soapgate flags reopen, soapgate backup, \
-                        soapgate restore";
+                        soapgate restore, soapgate report, soapgate report import";
         assert_eq!(seen.join(", "), expected);
     }
 }

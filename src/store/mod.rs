@@ -18,6 +18,7 @@ mod inspect;
 mod integrations;
 mod migrations;
 mod patience;
+mod places;
 mod postgres;
 mod postgres_url;
 mod row;

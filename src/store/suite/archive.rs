@@ -17,7 +17,7 @@ use crate::store::{ArchiveError, ChangeFeed, Database, ListedAccount, News};
 /// A backup as text.
 pub(crate) async fn copy(database: &Database) -> String {
     let mut text = Vec::new();
-    database.archive().backup("2027-01-15T08:00:00Z", &mut text, |_| ()).await.expect("copied");
+    database.archive().backup("2027-01-15T08:00:00Z", &mut text, &mut |_| ()).await.expect("copied");
     String::from_utf8(text).expect("UTF-8")
 }
 
@@ -28,7 +28,7 @@ pub(crate) async fn numbers(database: &Database) -> Vec<i64> {
 }
 
 async fn restore(database: &Database, text: &str) -> Result<u64, ArchiveError> {
-    Ok(database.archive().restore(Cursor::new(text), |_| ()).await?.rows)
+    Ok(database.archive().restore(Cursor::new(text), &mut |_| ()).await?.rows)
 }
 
 /// A new, empty database of the same kind.
@@ -46,7 +46,7 @@ async fn plant(fresh: &Fresh) {
     record(database, "legacy", vec![seen(refused(Rejection::NoPassword), at(i64::MAX))]).await.expect("a flag");
     let list = [ListedAccount { account: account("listed"), others: vec![account("card")] }];
     let institution = account("x").institution().clone();
-    database.flags().import(&institution, &list, "digest", "mia", at(3)).await.expect("imported");
+    database.flags().import(&institution, &list, "digest", ("mia", at(3)), &mut |_| ()).await.expect("imported");
     let horizon = "INSERT INTO trail_horizon (horizon, at, actor) VALUES (1, 1, 'x')";
     sqlx::query(horizon).execute(database.pool()).await.expect("long ago");
 }

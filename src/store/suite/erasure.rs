@@ -35,7 +35,7 @@ async fn plant(fresh: &Fresh) {
         listed("planted-person", &["planted-barcode", "planted-card", "shared-card"]),
         listed("other-person", &["shared-card"]),
     ];
-    database.flags().import(&institution, &list, "digest", "mia", at(3)).await.expect("imported");
+    database.flags().import(&institution, &list, "digest", ("mia", at(3)), &mut |_| ()).await.expect("imported");
     for identifier in ["planted-card", "other-person"] {
         let wrong = vec![seen(refused(Rejection::WrongPassword), at(4))];
         let flag = record(database, identifier, wrong).await.expect("through the list").flag;
@@ -150,7 +150,7 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
     for (identifier, day) in [("old-listed", 300), ("new-listed", 950)] {
         let list = [listed(identifier, &[&format!("{identifier}-card")])];
         let table = fresh.database.flags();
-        table.import(&institution, &list, identifier, "mia", at(day * DAY)).await.expect("imported");
+        table.import(&institution, &list, identifier, ("mia", at(day * DAY)), &mut |_| ()).await.expect("imported");
     }
     assert_eq!(purge(&fresh, &FOR_EVER).await, Purged::default());
 
@@ -187,7 +187,7 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
 async fn further_identifiers_go_when_nothing_else_is_known_of_anybody(fresh: Fresh) {
     let institution = account("x").institution().clone();
     let list = [listed("reader", &["card"])];
-    fresh.database.flags().import(&institution, &list, "digest", "mia", at(DAY)).await.expect("imported");
+    fresh.database.flags().import(&institution, &list, "digest", ("mia", at(DAY)), &mut |_| ()).await.expect("imported");
     let flag = all(&fresh.database).await.remove(0).id;
     let action = Action { to_do: Move::Resolve, actor: "mia".to_owned(), assignee: None, note: None, at: at(2 * DAY) };
     fresh.database.flags().act(&flag, &action).await.expect("done");

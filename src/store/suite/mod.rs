@@ -5,6 +5,7 @@ pub(crate) mod archive;
 mod attempts;
 mod changes;
 mod erasure;
+mod flag_import;
 mod flag_life;
 mod flags;
 pub(crate) mod harness;
