@@ -14,17 +14,17 @@ fn a_backup_is_restored_to_an_empty_database_and_to_no_other() {
     let desk = Desk::new(ONE);
     desk.ok("accounts add reader", b"planted-s3cret\n");
     desk.ok(&format!("integrations add {INTEGRATION}"), b"planted-s3cret\n");
-    let made = desk.json("backup copy.jsonl --json");
-    assert_eq!((&made["file"], &made["tables"]["account"]), (&json!("copy.jsonl"), &json!(1)));
+    let backup = desk.json("backup copy.jsonl --json");
+    assert_eq!((&backup["file"], &backup["tables"]["account"]), (&json!("copy.jsonl"), &json!(1)));
     let copy = fs::read(desk.0.path().join("copy.jsonl")).expect("a file");
-    assert_eq!(made["bytes"], copy.len());
+    assert_eq!(backup["bytes"], copy.len());
     assert!(!copy.windows(7).any(|bytes| bytes == b"planted") && copy.windows(9).any(|bytes| bytes == b"$argon2id"));
     let mode = fs::metadata(desk.0.path().join("copy.jsonl")).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     let restored = desk.run_with("restore copy.jsonl", &ELSEWHERE, b"");
     assert_eq!((restored.code, restored.err.as_str()), (Some(0), ""));
-    let (rows, made_at) = (&made["rows"], &String::from_utf8_lossy(&copy));
+    let (rows, made_at) = (&backup["rows"], &String::from_utf8_lossy(&copy));
     let made_at = made_at.split("\"made_at\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a time");
     assert_eq!(restored.out, format!("{rows} rows restored from copy.jsonl, a backup of {made_at}\n"));
     assert!(desk.run_with("accounts list", &ELSEWHERE, b"").out.contains("reader   ok"));

@@ -107,11 +107,11 @@ async fn a_write_under_way_is_in_a_backup_whole_or_not_at_all(fresh: Fresh) {
     // Only one during which something was written shows anything.
     while copies.len() < 3 {
         let (mut first, mut last, mut text) = (None, 0, Vec::new());
-        let note = |_| {
+        let progress = |_| {
             last = written.load(Ordering::Relaxed);
             first.get_or_insert(last);
         };
-        fresh.database.archive().backup("now", &mut text, note).await.expect("copied");
+        fresh.database.archive().backup("now", &mut text, progress).await.expect("copied");
         if first.is_some_and(|first| last > first + 1) {
             copies.push(String::from_utf8(text).expect("UTF-8"));
         }
@@ -147,8 +147,8 @@ async fn a_damaged_backup_is_refused_and_nothing_of_it_is_written(fresh: Fresh) 
     }
     let lines: Vec<&str> = whole.lines().collect();
     for gone in 0..lines.len() {
-        let rest: String =
-            lines.iter().enumerate().filter(|(at, _)| *at != gone).map(|(_, line)| format!("{line}\n")).collect();
+        let rest = lines.iter().enumerate().filter(|(at, _)| *at != gone);
+        let rest = rest.fold(String::new(), |text, (_, line)| text + line + "\n");
         assert!(restore(&other, &rest).await.is_err(), "without line {gone}");
     }
     assert!(matches!(restore(&other, &format!("{whole}\n")).await, Err(ArchiveError::Damaged(_))));

@@ -115,8 +115,8 @@ async fn a_person_without_a_flag_leaves_a_row_in_the_trail_as_well(fresh: Fresh)
     assert_eq!(numbers(&fresh.database).await, [1]);
 }
 
-fn days(days: u64) -> Option<Duration> {
-    Some(Duration::from_hours(24 * days))
+const fn days(days: u64) -> Duration {
+    Duration::from_hours(24 * days)
 }
 
 const FOR_EVER: RetentionSettings =
@@ -155,11 +155,11 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
     assert_eq!(purge(&fresh, &FOR_EVER).await, Purged::default());
 
     let settings = RetentionSettings {
-        trail: days(730),
-        closed_flags: days(365),
-        habits: days(400),
-        report: days(400),
-        usage: days(400),
+        trail: Some(days(730)),
+        closed_flags: Some(days(365)),
+        habits: Some(days(400)),
+        report: Some(days(400)),
+        usage: Some(days(400)),
     };
     let purged = purge(&fresh, &settings).await;
     // The row of the old list has a flag, by which its further identifier is still found.
@@ -187,11 +187,16 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
 async fn further_identifiers_go_when_nothing_else_is_known_of_anybody(fresh: Fresh) {
     let institution = account("x").institution().clone();
     let list = [listed("reader", &["card"])];
-    fresh.database.flags().import(&institution, &list, "digest", ("mia", at(DAY)), &mut |_| ()).await.expect("imported");
+    fresh
+        .database
+        .flags()
+        .import(&institution, &list, "digest", ("mia", at(DAY)), &mut |_| ())
+        .await
+        .expect("imported");
     let flag = all(&fresh.database).await.remove(0).id;
     let action = Action { to_do: Move::Resolve, actor: "mia".to_owned(), assignee: None, note: None, at: at(2 * DAY) };
     fresh.database.flags().act(&flag, &action).await.expect("done");
-    let settings = RetentionSettings { report: days(400), closed_flags: days(365), ..FOR_EVER };
+    let settings = RetentionSettings { report: Some(days(400)), closed_flags: Some(days(365)), ..FOR_EVER };
     let purged = purge(&fresh, &settings).await;
     assert_eq!(purged, Purged { closed_flags: 1, report: 3, ..Purged::default() }, "a row, a card, a file");
     assert!(!copy(&fresh.database).await.contains("card"));
@@ -218,7 +223,7 @@ async fn a_purge_goes_in_steps_and_ends_before_the_first_row_that_is_kept(fresh:
     add_to_trail(&fresh, (0..1_100).map(|_| 200)).await;
     // What is told late stands behind what is younger.
     add_to_trail(&fresh, [500, 200]).await;
-    let settings = RetentionSettings { trail: days(730), ..FOR_EVER };
+    let settings = RetentionSettings { trail: Some(days(730)), ..FOR_EVER };
     let mut purge = fresh.database.erasure().purge(&settings, NOW);
     let mut steps = Vec::new();
     while purge.step().await.expect("the store answers") {
@@ -231,7 +236,7 @@ async fn a_purge_goes_in_steps_and_ends_before_the_first_row_that_is_kept(fresh:
 
 async fn two_nodes_that_purge_at_once_do_it_once(fresh: Fresh) {
     add_to_trail(&fresh, (0..2_000).map(|_| 200)).await;
-    let settings = RetentionSettings { trail: days(730), ..FOR_EVER };
+    let settings = RetentionSettings { trail: Some(days(730)), ..FOR_EVER };
     let other = crate::store::Database::open(&fresh.url).await.expect("a second node");
     let mut nodes = Vec::new();
     for database in [fresh.database.clone(), other.clone()] {
