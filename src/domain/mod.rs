@@ -9,6 +9,7 @@ mod integration;
 mod password;
 mod pattern;
 mod time;
+mod usage;
 mod verdict;
 
 pub use account::{AccountId, IdentifierError, Institution};
@@ -22,4 +23,5 @@ pub use integration::{IntegrationName, IntegrationNameError};
 pub use password::Password;
 pub use pattern::IdentifierPattern;
 pub use time::{Clock, Timestamp};
+pub use usage::{CallEnd, Day, Dimension, Tally};
 pub use verdict::{Answer, NoAnswer, Rejection, Verdict};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::{AccountTable, AttemptTable, ChangeTable, FlagTable, IntegrationTable, StoreError, sqlite};
+use crate::store::{
+    AccountTable, AttemptTable, ChangeTable, FlagTable, IntegrationTable, StoreError, UsageTable, sqlite,
+};
 
 /// An open database whose tables are those of this version. Cheap to clone.
 #[derive(Clone)]
@@ -53,6 +55,12 @@ impl Database {
     #[must_use]
     pub fn attempts(&self) -> AttemptTable {
         AttemptTable::new(self.clone())
+    }
+
+    /// Counters of who calls.
+    #[must_use]
+    pub fn usage(&self) -> UsageTable {
+        UsageTable::new(self.clone())
     }
 
     /// What was changed lately.

@@ -1,5 +1,5 @@
-//! The database: embedded accounts, registered integrations, flags, and the feed of changes. SQL lives here and
-//! nowhere else, and what only one kind of database understands lives in that database's own file.
+//! The database: embedded accounts, registered integrations, flags, counters of calls, and the feed of changes. SQL
+//! lives here and nowhere else, and what only one kind of database understands lives in that database's own file.
 
 mod accounts;
 mod attempt_table;
@@ -18,6 +18,9 @@ mod row;
 mod sqlite;
 #[cfg(test)]
 pub(crate) mod suite;
+mod usage;
+mod usage_merge;
+mod usage_read;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
 pub use attempt_table::AttemptTable;
@@ -31,3 +34,8 @@ pub use flags::{FlagChange, FlagId, FlagStore, FlagTable};
 pub use hash::StoredHash;
 pub use inspect::{Tables, inspect};
 pub use integrations::{IntegrationRecord, IntegrationTable, PreviousSecret};
+pub use usage::{
+    UsageCandidate, UsageChange, UsageFuture, UsagePlace, UsageRanking, UsageStore, UsageTable, UsageValue,
+    UsageWritten,
+};
+pub use usage_read::{UsageCount, UsageDayCount};

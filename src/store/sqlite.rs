@@ -82,6 +82,7 @@ pub(crate) fn migrator() -> Migrator {
     let migrations = [
         (1, "first tables", include_str!("migrations/sqlite/0001_first_tables.sql")),
         (2, "attempts", include_str!("migrations/sqlite/0002_attempts.sql")),
+        (4, "usage", include_str!("migrations/sqlite/0004_usage.sql")),
     ];
     Migrator::with_migrations(
         migrations

@@ -6,4 +6,5 @@ mod changes;
 mod flags;
 pub(crate) mod harness;
 mod integrations;
+mod usage;
 mod writes;
