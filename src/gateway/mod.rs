@@ -5,6 +5,7 @@ mod call;
 mod canary;
 mod flagging;
 mod incidents;
+mod lifecycle;
 mod message;
 mod nonces;
 mod outcome;
@@ -17,6 +18,7 @@ mod settings;
 mod slow_down;
 mod state;
 mod table;
+mod usage;
 mod verify;
 #[cfg(test)]
 mod verify_tests;
@@ -25,6 +27,7 @@ pub use crate::contract::AccountSource;
 pub use attempts::{LedgerReceiver, keep_ledger};
 pub use call::{Body, Call, Presented, Reply};
 pub use flagging::{AcceptedReceiver, FlagReceiver, write_flags};
+pub use lifecycle::{LifecycleFields, LifecycleSettings};
 pub use outcome::{CallError, Outcome, Stranger};
 pub use question::IdentityUse;
 pub use route::{
@@ -33,7 +36,8 @@ pub use route::{
 };
 pub use settings::{
     CacheSettings, FlagSettings, IdentityChoice, InstitutionSettings, NonceSettings, RateSettings, ShieldSettings,
-    SlowDownSettings,
+    SlowDownSettings, UsageSettings,
 };
 pub use state::{Gateway, GatewayKeys, GatewaySettings, Queues};
 pub use table::{Endpoint, InstitutionPlan, Mark, Place, RouteTable};
+pub use usage::{UsageKeeper, UserAgent, keep_usage};
