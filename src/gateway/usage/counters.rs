@@ -25,14 +25,24 @@ struct Group {
     agents: Ranking<UserAgent>,
     operations: Ranking<Operation>,
     sources: Ranking<IpAddr>,
+    run: Option<Run>,
+}
+
+/// Calls that followed each other and differ in nothing but the account: most integrations are one program at one
+/// address. They are looked up once.
+struct Run {
+    agent: UserAgent,
+    operation: Operation,
+    source: IpAddr,
+    calls: Tally,
 }
 
 struct DayCounters {
     day: Day,
-    /// Calls without an integration.
-    nameless: Group,
-    /// By the integration's own account, since callers spell names in more than one way.
-    named: HashMap<AccountId, Group>,
+    /// Calls without an integration stand first.
+    groups: Vec<Group>,
+    /// Where the others stand, by the integration's own account: callers spell names in more than one way.
+    places: HashMap<AccountId, usize>,
 }
 
 /// Counters in memory.
@@ -44,7 +54,7 @@ pub(crate) struct Counters {
 /// What is being written, and where it came from.
 pub(crate) struct Taken {
     pub(crate) change: UsageChange,
-    integration: Option<AccountId>,
+    place: usize,
 }
 
 impl Counters {
@@ -61,12 +71,13 @@ impl Counters {
             if self.days.len() >= DAYS {
                 dropped = self.drop_oldest();
             }
-            let nameless = Group::new(String::new(), &self.settings);
-            self.days.push(DayCounters { day, nameless, named: HashMap::new() });
+            let groups = vec![Group::new(String::new(), &self.settings)];
+            self.days.push(DayCounters { day, groups, places: HashMap::new() });
         }
-        let counted_by_name: usize = self.days.iter().map(|counters| counters.named.len()).sum();
+        let counted_by_name: usize = self.days.iter().map(|counters| counters.places.len()).sum();
         if let Some(counters) = self.days.iter_mut().find(|counters| counters.day == day) {
-            counters.group(call.integration.as_ref(), counted_by_name, &self.settings, spell).count(call);
+            let place = counters.place(call.integration.as_ref(), counted_by_name, &self.settings, spell);
+            counters.groups[place].count(call);
         }
         dropped
     }
@@ -74,7 +85,7 @@ impl Counters {
     /// Forgets an account; its calls that are not written yet count among the others.
     pub(crate) fn forget(&mut self, account: &AccountId) {
         for counters in &mut self.days {
-            for group in counters.groups() {
+            for group in &mut counters.groups {
                 group.accounts.forget(account);
             }
         }
@@ -84,12 +95,9 @@ impl Counters {
     /// [`Counters::give_back`].
     pub(crate) fn take(&mut self) -> Vec<Taken> {
         let mut taken = Vec::new();
-        for DayCounters { day, nameless, named } in &mut self.days {
-            let named = named.iter_mut().map(|(account, group)| (Some(account.clone()), group));
-            for (integration, group) in std::iter::once((None, nameless)).chain(named) {
-                if !group.all.is_none() {
-                    taken.push(Taken { change: group.take(*day), integration });
-                }
+        for DayCounters { day, groups, .. } in &mut self.days {
+            for (place, group) in groups.iter_mut().enumerate().filter(|(_, group)| !group.all.is_none()) {
+                taken.push(Taken { change: group.take(*day), place });
             }
         }
         taken
@@ -112,55 +120,42 @@ impl Counters {
     /// Lets go of days that are over and written.
     pub(crate) fn drop_written_days(&mut self) {
         let newest = self.days.iter().map(|counters| counters.day).max();
-        self.days
-            .retain_mut(|counters| Some(counters.day) == newest || counters.groups().any(|group| !group.all.is_none()));
+        self.days.retain(|counters| {
+            Some(counters.day) == newest || counters.groups.iter().any(|group| !group.all.is_none())
+        });
     }
 
     fn find(&mut self, taken: &Taken) -> Option<&mut Group> {
         let counters = self.days.iter_mut().find(|counters| counters.day == taken.change.day)?;
-        match &taken.integration {
-            None => Some(&mut counters.nameless),
-            Some(account) => counters.named.get_mut(account),
-        }
+        counters.groups.get_mut(taken.place)
     }
 
     fn drop_oldest(&mut self) -> u64 {
         let oldest = self.days.iter().enumerate().min_by_key(|(_, counters)| counters.day).map(|(at, _)| at);
-        oldest.map_or(0, |at| self.days.swap_remove(at).groups().map(|group| group.all.calls()).sum())
-    }
-
-    /// The most values that any ranking remembers.
-    #[cfg(test)]
-    pub(crate) fn longest(&mut self) -> usize {
-        let groups = self.days.iter_mut().flat_map(DayCounters::groups);
-        groups
-            .flat_map(|group| [group.accounts.len(), group.agents.len(), group.operations.len(), group.sources.len()])
-            .max()
-            .unwrap_or(0)
+        oldest.map_or(0, |at| self.days.swap_remove(at).groups.iter().map(|group| group.all.calls()).sum())
     }
 }
 
 impl DayCounters {
-    fn groups(&mut self) -> impl Iterator<Item = &mut Group> {
-        std::iter::once(&mut self.nameless).chain(self.named.values_mut())
-    }
-
-    fn group(
+    /// Where an integration's group stands; it is made when there is none.
+    fn place(
         &mut self,
         integration: Option<&IntegrationName>,
         counted_by_name: usize,
         settings: &UsageSettings,
         spell: impl FnOnce(&IntegrationName) -> String,
-    ) -> &mut Group {
-        let Some(name) = integration else { return &mut self.nameless };
-        if !self.named.contains_key(name.account()) && counted_by_name >= NAMED {
-            return &mut self.nameless;
+    ) -> usize {
+        const NAMELESS: usize = 0;
+        let Some(name) = integration else { return NAMELESS };
+        if let Some(place) = self.places.get(name.account()) {
+            return *place;
         }
-        // The account is copied for the first call only.
-        if !self.named.contains_key(name.account()) {
-            self.named.insert(name.account().clone(), Group::new(spell(name), settings));
+        if counted_by_name >= NAMED {
+            return NAMELESS;
         }
-        self.named.get_mut(name.account()).unwrap_or(&mut self.nameless)
+        self.groups.push(Group::new(spell(name), settings));
+        self.places.insert(name.account().clone(), self.groups.len() - 1);
+        self.groups.len() - 1
     }
 }
 
@@ -175,25 +170,42 @@ impl Group {
             // There are only as many as this program knows.
             operations: Ranking::new(usize::MAX),
             sources: Ranking::new(kept),
+            run: None,
         }
     }
 
     fn count(&mut self, call: EndedCall) {
         let EndedCall { at, end, account, account_exists, operation, source, agent, .. } = call;
-        self.all.count(end, at);
+        let one = Tally::one(end, at);
+        self.all.add(&one);
         match account {
-            Some(account) if account_exists => self.accounts.count(account, end, at),
+            Some(account) if account_exists => self.accounts.add(account, &one),
             // What somebody types as a name may be a password in the wrong field; not when an account has this name.
-            Some(account) => self.accounts.count_if_seen(&account, end, at),
-            None => self.accounts.count_other(end, at),
+            Some(account) => self.accounts.add_if_seen(&account, &one),
+            None => self.accounts.add_others(&one),
         }
-        self.agents.count(agent, end, at);
-        self.operations.count(operation, end, at);
-        self.sources.count(source, end, at);
+        match &mut self.run {
+            Some(run) if run.source == source && run.operation == operation && run.agent == agent => {
+                run.calls.add(&one);
+            }
+            Some(_) | None => {
+                self.end_run();
+                self.run = Some(Run { agent, operation, source, calls: one });
+            }
+        }
+    }
+
+    fn end_run(&mut self) {
+        if let Some(Run { agent, operation, source, calls }) = self.run.take() {
+            self.agents.add(agent, &calls);
+            self.operations.add(operation, &calls);
+            self.sources.add(source, &calls);
+        }
     }
 
     /// In the order of [`Dimension::ALL`].
     fn take(&mut self, day: Day) -> UsageChange {
+        self.end_run();
         let rankings = Dimension::ALL.map(|dimension| match dimension {
             Dimension::Account => self.accounts.take(dimension),
             Dimension::Agent => self.agents.take(dimension),

@@ -7,6 +7,8 @@ mod counted;
 mod counters;
 mod keeper;
 mod ranking;
+#[cfg(test)]
+mod tests;
 
 pub use agent::UserAgent;
 pub(crate) use buffer::UsageBuffer;

@@ -1,13 +1,15 @@
 //! The values of one dimension that may get a row of their own: bounded, whatever is sent.
 //!
-//! There is room for four times as many values as are kept in the store. When it is full, those with the fewest calls
-//! make way until half of it is free; their calls count among the others from then on. So one that begins late but
-//! calls a lot stays, and a flood of values that are each seen once passes through.
+//! There is room for four times as many values as are kept in the store. When it is full, the lightest make way until
+//! half of it is free; their calls count among the others from then on. Weight is what the value called, on top of the
+//! weight that was not enough to stay when it came: as in the space-saving algorithm (Metwally, Agrawal, El Abbadi,
+//! 2005), whoever makes more than its share of the calls is remembered, however late it begins and whatever else is
+//! sent. Weight only decides who stays; what is counted is exact.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use crate::domain::{CallEnd, Dimension, Tally, Timestamp};
+use crate::domain::{Dimension, Tally};
 use crate::gateway::usage::counted::Counted;
 use crate::store::{UsageCandidate, UsagePlace, UsageRanking, UsageWritten};
 
@@ -15,14 +17,24 @@ use crate::store::{UsageCandidate, UsagePlace, UsageRanking, UsageWritten};
 const ROOM: usize = 4;
 
 /// A value's calls.
-#[derive(Clone, Copy, Default)]
 struct Seen {
     /// Not in the store yet.
     fresh: Tally,
     /// In the store, among the others.
     parked: Tally,
-    /// All since it is remembered.
-    calls: u64,
+    /// What decides whether it stays.
+    weight: u64,
+}
+
+impl Seen {
+    fn at(floor: u64) -> Self {
+        Self { fresh: Tally::NONE, parked: Tally::NONE, weight: floor }
+    }
+
+    fn add(&mut self, calls: &Tally) {
+        self.fresh.add(calls);
+        self.weight += calls.calls();
+    }
 }
 
 /// The values of a day, an integration and a dimension.
@@ -30,39 +42,36 @@ pub(crate) struct Ranking<K> {
     values: HashMap<K, Seen>,
     /// Calls of no value that is remembered, not in the store yet.
     others: Tally,
+    /// The heaviest weight that was not enough to stay.
+    floor: u64,
     kept: usize,
 }
 
 impl<K: Counted> Ranking<K> {
     /// A ranking of which `kept` values have rows in the store.
     pub(crate) fn new(kept: usize) -> Self {
-        Self { values: HashMap::new(), others: Tally::NONE, kept }
+        Self { values: HashMap::new(), others: Tally::NONE, floor: 0, kept }
     }
 
-    /// Counts a call of a value.
-    pub(crate) fn count(&mut self, value: K, end: CallEnd, at: Timestamp) {
-        let seen = self.values.entry(value).or_default();
-        seen.fresh.count(end, at);
-        seen.calls += 1;
+    /// Counts calls of a value.
+    pub(crate) fn add(&mut self, value: K, calls: &Tally) {
+        self.values.entry(value).or_insert_with(|| Seen::at(self.floor)).add(calls);
         if self.values.len() >= self.kept.saturating_mul(ROOM) {
             self.make_room();
         }
     }
 
-    /// Counts a call of a value that gets no place by it.
-    pub(crate) fn count_if_seen(&mut self, value: &K, end: CallEnd, at: Timestamp) {
+    /// Counts calls of a value that gets no place by them.
+    pub(crate) fn add_if_seen(&mut self, value: &K, calls: &Tally) {
         match self.values.get_mut(value) {
-            Some(seen) => {
-                seen.fresh.count(end, at);
-                seen.calls += 1;
-            }
-            None => self.others.count(end, at),
+            Some(seen) => seen.add(calls),
+            None => self.others.add(calls),
         }
     }
 
-    /// Counts a call without a value.
-    pub(crate) fn count_other(&mut self, end: CallEnd, at: Timestamp) {
-        self.others.count(end, at);
+    /// Counts calls without a value.
+    pub(crate) fn add_others(&mut self, calls: &Tally) {
+        self.others.add(calls);
     }
 
     /// Forgets a value: what is not written yet is among the others.
@@ -95,9 +104,7 @@ impl<K: Counted> Ranking<K> {
         }
         for (value, tally) in &written.evicted {
             if let Some(value) = K::read(value) {
-                let seen = self.values.entry(value).or_default();
-                seen.parked = *tally;
-                seen.calls = seen.calls.max(tally.calls());
+                self.values.entry(value).or_insert_with(|| Seen::at(self.floor)).parked = *tally;
             }
         }
         if self.values.len() >= self.kept.saturating_mul(ROOM) {
@@ -117,23 +124,17 @@ impl<K: Counted> Ranking<K> {
     }
 
     fn make_room(&mut self) {
-        let mut calls: Vec<u64> = self.values.values().map(|seen| seen.calls).collect();
-        let stay = (self.kept.saturating_mul(ROOM) / 2).max(1).min(calls.len());
-        let (_, least, _) = calls.select_nth_unstable_by_key(stay - 1, |calls| Reverse(*calls));
-        let least = *least;
-        let heavier = self.values.values().filter(|seen| seen.calls > least).count();
-        let mut of_the_least = stay - heavier;
-        let others = &mut self.others;
-        self.values.retain(|_, seen| {
-            let stays = seen.calls > least || (seen.calls == least && of_the_least > 0);
-            if stays && seen.calls == least {
-                of_the_least -= 1;
+        let stay = (self.kept.saturating_mul(ROOM) / 2).max(1);
+        // A new map has a new order, so that among equals it is not always the same that stay.
+        let mut values: Vec<(K, Seen)> = std::mem::take(&mut self.values).into_iter().collect();
+        if stay < values.len() {
+            values.select_nth_unstable_by_key(stay, |(_, seen)| Reverse(seen.weight));
+            for (_, seen) in values.drain(stay..) {
+                self.floor = self.floor.max(seen.weight);
+                self.others.add(&seen.fresh);
             }
-            if !stays {
-                others.add(&seen.fresh);
-            }
-            stays
-        });
+        }
+        self.values = values.into_iter().collect();
     }
 
     /// Values remembered.
