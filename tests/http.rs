@@ -16,6 +16,8 @@ mod flags;
 mod guessers;
 #[path = "http/hostile.rs"]
 mod hostile;
+#[path = "http/lifecycle.rs"]
+mod lifecycle;
 #[path = "http/limits.rs"]
 mod limits;
 #[path = "http/lines.rs"]
@@ -32,6 +34,8 @@ mod secrets;
 mod stop;
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
+#[path = "http/usage.rs"]
+mod usage;
 
 use crate::support::until::until;
 

@@ -9,6 +9,7 @@ mod integrations;
 mod output;
 mod run;
 mod secret;
+mod usage;
 mod workplace;
 
 pub use run::run;

@@ -11,7 +11,7 @@ use soapgate::app::{Server, SystemClock, open_database};
 use soapgate::config::{self, Settings};
 use soapgate::domain::{AccountId, Clock, Institution, IntegrationName, Password};
 use soapgate::identity::{HashingPool, HashingSettings};
-use soapgate::operator::{Accounts, Flags, Integrations, NewAccount, Secret, parse_expiry};
+use soapgate::operator::{Accounts, Flags, Integrations, NewAccount, Secret, Usage, parse_expiry};
 use soapgate::store::{Database, NewAccountRecord, StoredHash};
 
 use crate::support::client::exchange;
@@ -161,6 +161,10 @@ impl Operator {
 
     pub(crate) fn flags(&self) -> Flags {
         Flags::new(&self.database)
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage::new(&self.database, Arc::new(SystemClock))
     }
 }
 

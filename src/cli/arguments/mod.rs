@@ -1,0 +1,17 @@
+//! The command line: verbs, flags and their help, one file for each command's. No flag takes a secret.
+
+mod accounts;
+mod command;
+mod everywhere;
+mod flags;
+mod integrations;
+mod serving;
+mod usage;
+
+pub(crate) use accounts::{AccountArguments, AccountsCommand};
+pub(crate) use command::{Arguments, Command};
+pub(crate) use everywhere::{Format, Place};
+pub(crate) use flags::FlagsCommand;
+pub(crate) use integrations::IntegrationsCommand;
+pub(crate) use serving::{CheckArguments, DemoArguments};
+pub(crate) use usage::UsageArguments;
