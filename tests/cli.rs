@@ -2,6 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot start the program has nothing to say")]
 
+#[path = "cli/usage.rs"]
+mod usage;
+
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
