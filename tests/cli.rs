@@ -4,6 +4,8 @@
 
 #[path = "cli/archive.rs"]
 mod archive;
+#[path = "cli/usage.rs"]
+mod usage;
 
 use std::fs;
 use std::io::{ErrorKind, Write};

@@ -18,6 +18,8 @@ mod guessers;
 mod hostile;
 #[path = "http/housekeeping.rs"]
 mod housekeeping;
+#[path = "http/lifecycle.rs"]
+mod lifecycle;
 #[path = "http/limits.rs"]
 mod limits;
 #[path = "http/lines.rs"]
@@ -34,6 +36,8 @@ mod secrets;
 mod stop;
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
+#[path = "http/usage.rs"]
+mod usage;
 
 use crate::support::until::until;
 

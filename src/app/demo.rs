@@ -159,6 +159,9 @@ Sign in to the gateway's own contract, with an account that has no password (fal
 See who must be looked after:
   {program} flags list --config {config}
 
+See who calls, some ten seconds later:
+  {program} usage --config {config}
+
 The WSDL documents: http://{soap}/almaws/repository/UserAuthenticationWebServices?wsdl and
 http://{soap}/soap/authenticate?wsdl. Health and metrics: http://{management}/readyz and http://{management}/metrics.
 Ctrl-C ends the demo and removes its data."

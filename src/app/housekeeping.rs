@@ -86,8 +86,8 @@ impl Housekeeping {
         };
         let purged = purge.purged();
         if purged != Purged::default() {
-            let Purged { trail, closed_flags, habits, report } = purged;
-            tracing::info!(trail, closed_flags, habits, report, "retention.purged");
+            let Purged { trail, closed_flags, habits, report, usage } = purged;
+            tracing::info!(trail, closed_flags, habits, report, usage, "retention.purged");
         }
         done
     }

@@ -19,13 +19,13 @@ use crate::app::housekeeping::Housekeeping;
 use crate::app::open::open_database;
 use crate::config::{self, Settings};
 use crate::domain::Clock;
-use crate::gateway::{FlagWriter, Gateway, GatewayKeys, GatewaySettings, LEFTOVERS, keep_ledger};
+use crate::gateway::{FlagWriter, Gateway, GatewayKeys, GatewaySettings, LEFTOVERS, keep_ledger, keep_usage};
 use crate::http::{Management, Readiness, SharedLimits, SoapEndpoint, bind, serve};
 use crate::identity::{HashingPool, IntegrationRegistry};
 use crate::store::ChangeFeed;
 use crate::telemetry::{Health, Metrics};
 
-/// How long queued flags and attempts may take to be written once every call has ended.
+/// How long queued flags, attempts and counters may take to be written once every call has ended.
 const WRITERS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A server that accepts calls.
@@ -48,6 +48,7 @@ pub struct Server {
     background: Vec<JoinHandle<()>>,
     flag_writer: JoinHandle<()>,
     ledger_keeper: JoinHandle<()>,
+    usage_keeper: JoinHandle<()>,
 }
 
 impl Server {
@@ -105,6 +106,8 @@ impl Server {
             clock: clock.clone(),
         };
         let flag_writer = start_part(&part_ended, writer.run(queues.flags, stop_writing.clone()));
+        let count = keep_usage(queues.usage, Arc::new(database.usage()), stop_writing.clone());
+        let usage_keeper = start_part(&part_ended, count);
         let note = note_accepted(queues.accepted, database.integrations(), clock.clone(), stop_writing.clone());
         background.push(start_part(&part_ended, note));
         let store_health = foundation.health.component("store", "database", clock.now());
@@ -154,6 +157,7 @@ impl Server {
             background,
             flag_writer,
             ledger_keeper,
+            usage_keeper,
         })
     }
 
@@ -222,7 +226,7 @@ impl Server {
             tracing::warn!(deadline_ms, "server.cut");
         }
         self.stop_writing.cancel();
-        let writers = async { tokio::join!(self.flag_writer, self.ledger_keeper) };
+        let writers = async { tokio::join!(self.flag_writer, self.ledger_keeper, self.usage_keeper) };
         if tokio::time::timeout(WRITERS_DEADLINE, writers).await.is_err() {
             tracing::error!("store.lost_at_stop");
         }
@@ -249,6 +253,7 @@ fn gateway_settings(settings: &Settings) -> GatewaySettings {
         flags: settings.flags.clone(),
         shield: settings.shield.clone(),
         slow_down: settings.slow_down.clone(),
+        usage: settings.usage.clone(),
         nonces: settings.nonces.entries,
         log_calls: settings.log.calls,
     }

@@ -1,6 +1,6 @@
 //! `soapgate accounts`.
 
-use crate::cli::archive_arguments::ForgetArguments;
+use crate::cli::arguments::ForgetArguments;
 use crate::cli::arguments::{AccountArguments, AccountsCommand};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::archive_arguments::{BackupArguments, RestoreArguments};
+use crate::cli::arguments::{BackupArguments, RestoreArguments};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::workplace::Workplace;

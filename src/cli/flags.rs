@@ -1,7 +1,7 @@
 //! `soapgate flags`.
 
+use crate::cli::arguments::{By, FlagsCommand, Step};
 use crate::cli::exit::Failure;
-use crate::cli::flags_arguments::{By, FlagsCommand, Step};
 use crate::cli::output::Output;
 use crate::cli::workplace::Workplace;
 use crate::domain::Move;

@@ -2,19 +2,17 @@
 
 mod accounts;
 mod archive;
-mod archive_arguments;
 mod arguments;
 mod check;
 mod exit;
 mod flags;
-mod flags_arguments;
 mod integrations;
 mod output;
 mod progress;
 mod report;
-mod report_arguments;
 mod run;
 mod secret;
+mod usage;
 mod workplace;
 
 pub use run::run;

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::cli::arguments::ReportCommand;
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::cli::report_arguments::ReportCommand;
 use crate::cli::workplace::Workplace;
 use crate::domain::AccountId;
 use crate::operator::{ImportView, read_list};

@@ -14,7 +14,7 @@ use crate::cli::arguments::{Arguments, Command};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::workplace::{Workplace, load_settings};
-use crate::cli::{accounts, archive, check, flags, integrations, report};
+use crate::cli::{accounts, archive, check, flags, integrations, report, usage};
 
 /// Does what `arguments`, the program's name first, ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -57,6 +57,7 @@ fn perform(arguments: Arguments) -> Result<(), Failure> {
         Command::Restore(file) => at_work(&config, async |place, out| archive::restore(file, place, out).await),
         Command::Flags(verb) => at_work(&config, async |place, out| flags::run(verb, place, out).await),
         Command::Report(verb) => at_work(&config, async |place, out| report::run(verb, place, out).await),
+        Command::Usage(asked) => at_work(&config, async |place, out| usage::run(asked, place, out).await),
     }
 }
 

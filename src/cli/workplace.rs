@@ -1,4 +1,4 @@
-//! What the commands on accounts, integrations, flags and lists work with: the settings, the open database, the hashing pool.
+//! What commands work with: the settings, the open database, the hashing pool.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::cli::exit::Failure;
 use crate::config::{Settings, load};
 use crate::domain::{Clock, Institution};
 use crate::identity::HashingPool;
-use crate::operator::{Accounts, Archives, Flags, Integrations, Reports};
+use crate::operator::{Accounts, Archives, Flags, Integrations, Reports, Usage};
 use crate::store::Database;
 
 /// The settings and the open database.
@@ -46,6 +46,10 @@ impl Workplace {
 
     pub(crate) fn reports(&self) -> Reports {
         Reports::new(&self.database, clock())
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage::new(&self.database, clock())
     }
 
     /// The institution that is meant by `named`: the only one there is when none is named.

@@ -1,11 +1,11 @@
-//! Reads what calls share: `[cache]`, `[nonces]`, `[flags]`, `[slow_down]` and `[log]`.
+//! Reads what calls share: `[cache]`, `[nonces]`, `[flags]`, `[usage]`, `[slow_down]` and `[log]`.
 
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::section::{Section, quote};
-use crate::gateway::{CacheSettings, FlagSettings, NonceSettings, SlowDownSettings};
+use crate::gateway::{CacheSettings, FlagSettings, NonceSettings, SlowDownSettings, UsageSettings};
 use crate::telemetry::LogSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,6 +35,16 @@ pub(crate) fn read_nonces(section: &Section<'_>) -> NonceSettings {
 pub(crate) fn read_flags(section: &Section<'_>) -> FlagSettings {
     let default = FlagSettings::default();
     FlagSettings { queue: section.count("queue", default.queue, 1..=1_000_000) }
+}
+
+/// Reads `[usage]`.
+pub(crate) fn read_usage(section: &Section<'_>) -> UsageSettings {
+    let default = UsageSettings::default();
+    UsageSettings {
+        top: section.count("top", default.top, 1..=1_000),
+        write_every: section.span("write_every", default.write_every, SECOND..=10 * MINUTE),
+        accounts: section.switch("accounts", default.accounts),
+    }
 }
 
 /// Reads `[slow_down]`.

@@ -1,16 +1,18 @@
 //! The rules of `[[identity]]`, `[[institution]]` and `[[route]]`: what is written, and every line that is said about it.
 
 use crate::config::tests::{INSTITUTION, ROUTE, check_route, check_whole, settings};
-use crate::domain::Institution;
+use crate::domain::{Institution, Timestamp};
 use crate::gateway::{
-    AccountSource, ContractKind, IntegrationRule, MustChangeRule, OutageRule, RefusalForm, RouteSettings,
+    AccountSource, ContractKind, IntegrationRule, LifecycleSettings, MustChangeRule, OutageRule, RefusalForm,
+    RouteSettings,
 };
 
 #[test]
 fn every_choice_of_a_route_is_read() {
     let text = "[[route]]\ncontract = \"authenticate\"\npath = \"/a\"\ninstitution = \"01X\"\nintegration = \"none\"\n\
                 account = [\"basic\"]\nrefusal = \"unauthorized\"\noutage = \"refuse\"\nmust_change = \"refuse\"\n\
-                fault_status = { malformed = 400 }\nstrict_encoding_style = true\nlimits.depth = 9\n";
+                fault_status = { malformed = 400 }\nstrict_encoding_style = true\n\
+                deprecation = \"2026-01-01\"\nsunset = \"2027-06-30\"\nlimits.depth = 9\n";
     let route = settings(text, &[]).routes.remove(0);
     let mut expected = RouteSettings::new(ContractKind::Authenticate);
     expected.path = Some("/a".to_owned());
@@ -22,6 +24,9 @@ fn every_choice_of_a_route_is_read() {
     expected.must_change = MustChangeRule::Refuse;
     expected.fault_status.malformed = 400;
     expected.strict_encoding_style = true;
+    let at = |seconds: i64| Some(Timestamp::from_millis(seconds * 1_000));
+    // The first second of the one day, and the last of the other.
+    expected.lifecycle = LifecycleSettings { deprecation: at(1_767_225_600), sunset: at(1_814_399_999) };
     expected.limits.depth = 9;
     assert_eq!(route, expected);
 }
@@ -134,6 +139,27 @@ fn words_of_routes_are_told_when_wrong() {
     check_route(
         "contract = \"rosetta\"",
         &["c:2: route[0].contract: is \"rosetta\"; write \"alma\" or \"authenticate\""],
+    );
+}
+
+#[test]
+fn a_route_ends_after_it_is_deprecated() {
+    let write = "write a date such as";
+    check_route("contract = \"alma\"\ndeprecation = \"2026-01-01\"\nsunset = \"2026-01-01\"", &[]);
+    check_route(
+        "contract = \"alma\"\ndeprecation = \"2026-01-02\"\nsunset = \"2026-01-01\"",
+        &["c:4: route[0].sunset: is before deprecation; write the same day or a later one"],
+    );
+    check_route(
+        "contract = \"alma\"\ndeprecation = \"2026-02-29\"\nsunset = \"2027-06-30T00:00:00\"",
+        &[
+            &format!("c:3: route[0].deprecation: is \"2026-02-29\"; {write} \"2026-01-01\""),
+            &format!("c:4: route[0].sunset: is \"2027-06-30T00:00:00\"; {write} \"2027-06-30\""),
+        ],
+    );
+    check_route(
+        "contract = \"alma\"\nsunset = 2027-06-30",
+        &[&format!("c:3: route[0].sunset: is a datetime; {write} \"2027-06-30\"")],
     );
 }
 

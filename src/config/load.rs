@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::attempts::{read_rule, read_shield};
-use crate::config::calls::{read_cache, read_flags, read_log, read_nonces, read_slow_down};
+use crate::config::calls::{read_cache, read_flags, read_log, read_nonces, read_slow_down, read_usage};
 use crate::config::checks::check;
 use crate::config::database::read_database;
 use crate::config::document::Document;
@@ -75,6 +75,7 @@ pub(crate) fn read(document: &Document<'_>, file: PathBuf) -> Settings {
         flags: read_flags(&root.section("flags")),
         retention: read_retention(&root.section("retention")),
         shield: read_shield(&attempts),
+        usage: read_usage(&root.section("usage")),
         slow_down: read_slow_down(&root.section("slow_down")),
         log: read_log(&root.section("log")),
         institutions,

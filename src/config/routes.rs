@@ -1,17 +1,24 @@
 //! Reads `[[route]]`.
 
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use crate::config::checks::Keyed;
 use crate::config::identities::{instead, parse_code};
 use crate::config::section::{Choice, Section, quote};
-use crate::domain::Institution;
+use crate::domain::{Institution, Timestamp};
 use crate::gateway::{
-    AccountSource, ContractKind, FaultStatus, InstitutionSettings, IntegrationCheck, IntegrationRule, MustChangeRule,
-    OutageRule, RefusalForm, RouteSettings,
+    AccountSource, ContractKind, FaultStatus, InstitutionSettings, IntegrationCheck, IntegrationRule,
+    LifecycleSettings, MustChangeRule, OutageRule, RefusalForm, RouteSettings,
 };
 use crate::soap::Limits;
 
 const NOT_SERVED: &str = "is not served yet";
 const ACCOUNT: &str = "a list of \"token\", \"body\", \"basic\", such as [\"token\", \"body\"]";
+/// The last second of a day, from its beginning.
+const LAST_SECOND: Duration = Duration::from_secs(24 * 60 * 60 - 1);
 const PATH: &str = "a path such as \"/soap/authenticate\"";
 
 /// Reads every `[[route]]` whose contract is known; `institutions` are those that one may name.
@@ -44,6 +51,7 @@ fn read_route(section: &Section<'_>, institutions: &[InstitutionSettings]) -> Op
     route.must_change = section.choice("must_change", &must_changes).unwrap_or(route.must_change);
     route.fault_status = read_fault_status(&section.section("fault_status"));
     route.strict_encoding_style = section.switch("strict_encoding_style", route.strict_encoding_style);
+    route.lifecycle = read_lifecycle(section);
     route.limits = read_limits(&section.section("limits"));
     match contract? {
         ContractKind::Alma => check_alma(section, &route),
@@ -134,6 +142,30 @@ fn read_fault_status(section: &Section<'_>) -> FaultStatus {
         malformed: section.count("malformed", default.malformed, 400..=599),
         outage: section.count("outage", default.outage, 400..=599),
     }
+}
+
+/// Both are days in UTC: the first from its beginning, the last to its end.
+fn read_lifecycle(section: &Section<'_>) -> LifecycleSettings {
+    let day = |name: &str, example: &str| {
+        let write = format!("a date such as \"{example}\"");
+        let text = section.text(name, &write)?;
+        start_of(&text).or_else(|| section.wrong(name, &quote(&text), &write))
+    };
+    let (deprecation, sunset) = (day("deprecation", "2026-01-01"), day("sunset", "2027-06-30"));
+    if let (Some(deprecation), Some(sunset)) = (deprecation, sunset)
+        && sunset < deprecation
+    {
+        // RFC 9745, section 4.
+        section.complain("sunset", "is before deprecation; write the same day or a later one");
+    }
+    LifecycleSettings { deprecation, sunset: sunset.map(|start| start.after(LAST_SECOND)) }
+}
+
+/// The beginning of a day in UTC. A time without an offset would pass for a date, hence the length.
+fn start_of(day: &str) -> Option<Timestamp> {
+    let date: Date = day.parse().ok().filter(|_| day.len() == "2026-01-01".len())?;
+    let start = date.to_zoned(TimeZone::UTC).ok()?;
+    Some(Timestamp::from_millis(start.timestamp().as_millisecond()))
 }
 
 fn read_limits(section: &Section<'_>) -> Limits {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::{
     CacheSettings, FlagSettings, InstitutionSettings, NonceSettings, RouteSettings, ShieldSettings, SlowDownSettings,
+    UsageSettings,
 };
 use crate::http::ServerSettings;
 use crate::identity::{HashingSettings, IdentitySettings};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// `[attempts]`: the lock-out shield, but for its budgets, which each identity service has.
     pub shield: ShieldSettings,
+    /// `[usage]`: the counters of who calls.
+    pub usage: UsageSettings,
     /// `[slow_down]`: the pace of integrations' wrong passwords.
     pub slow_down: SlowDownSettings,
     /// `[log]`: what is logged.
@@ -74,6 +77,7 @@ impl Settings {
             flags: FlagSettings::default(),
             retention: RetentionSettings::default(),
             shield: ShieldSettings::default(),
+            usage: UsageSettings::default(),
             slow_down: SlowDownSettings::default(),
             log: LogSettings::default(),
             institutions: Vec::new(),
@@ -114,6 +118,7 @@ impl Settings {
         keep!(flags, "flags");
         keep!(retention, "retention");
         keep!(shield, "attempts");
+        keep!(usage, "usage");
         keep!(slow_down, "slow_down");
         keep!(log, "log");
         (new, kept)

@@ -194,7 +194,7 @@ fn unknown_keys_are_told_with_what_was_meant() {
     check(
         "color = 1\n[server]\nlistn = \"x\"\n[server.limits]\nzzzzzz = 1\n[hasing]\na = 1\n",
         &[
-            "c:1: color: is no key here; known are attempts, cache, console, database, flags, hashing, identity, institution, log, management, nonces, retention, route, server, slow_down",
+            "c:1: color: is no key here; known are attempts, cache, console, database, flags, hashing, identity, institution, log, management, nonces, retention, route, server, slow_down, usage",
             "c:3: server.listn: is no key here; did you mean 'listen'?",
             "c:5: server.limits.zzzzzz: is no key here; known are body_bytes, body_time, call_time, calls, connections, head_bytes, head_time, header_fields, idle_time",
             "c:6: hasing: is no key here; did you mean 'hashing'?",

@@ -12,6 +12,8 @@ pub const AUTHENTICATE_NAMESPACE: &str = "urn:soapgate:authenticate:1";
 /// Where the contract is served unless the route says otherwise.
 pub const AUTHENTICATE_PATH: &str = "/soap/authenticate";
 pub(crate) const AUTHENTICATE_OPERATION: &str = "authenticateUser";
+/// The contract's name where calls are counted: everything else is Alma's.
+pub const AUTHENTICATE_SERVICE: &str = "authenticate";
 pub(crate) const AUTHENTICATE_CHILDREN: [&str; 3] = ["userName", "password", "institution"];
 
 /// Where the account's credentials may stand.

@@ -11,9 +11,10 @@ mod wsdl;
 
 pub use alma::{AlmaCall, AlmaRefusal, read_alma, write_accepted, write_not_served, write_refused};
 pub use alma_services::{ALMA_NAMESPACE, ALMA_SERVICES, AlmaOperation, AlmaService};
+pub(crate) use authenticate::AUTHENTICATE_OPERATION;
 pub use authenticate::{
-    AUTHENTICATE_NAMESPACE, AUTHENTICATE_PATH, AccountSource, AuthenticateCall, AuthenticateRule, Claim,
-    read_authenticate, write_return,
+    AUTHENTICATE_NAMESPACE, AUTHENTICATE_PATH, AUTHENTICATE_SERVICE, AccountSource, AuthenticateCall, AuthenticateRule,
+    Claim, read_authenticate, write_return,
 };
 pub use basic::{Authorization, Basic};
 pub use error::ContractError;

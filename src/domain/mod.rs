@@ -10,6 +10,7 @@ mod password;
 mod password_rule;
 mod pattern;
 mod time;
+mod usage;
 mod verdict;
 
 pub use account::{AccountId, IdentifierError, Institution};
@@ -27,4 +28,5 @@ pub use password::Password;
 pub use password_rule::NewPasswordRule;
 pub use pattern::IdentifierPattern;
 pub use time::{Clock, Timestamp};
+pub use usage::{CallEnd, Day, Dimension, Tally};
 pub use verdict::{Answer, NoAnswer, Rejection, Verdict};

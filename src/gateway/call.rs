@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::contract::Authorization;
 use crate::domain::IncidentId;
+use crate::gateway::lifecycle::LifecycleFields;
 use crate::gateway::table::Place;
+use crate::gateway::usage::UserAgent;
 use crate::soap::Version;
 
 /// A request's body as far as it could be read.
@@ -43,6 +46,8 @@ pub struct Call {
     pub charset: Option<Cow<'static, str>>,
     /// Its `SOAPAction`, which decides nothing.
     pub soap_action: Option<Box<[u8]>>,
+    /// What its program says it is.
+    pub agent: UserAgent,
     /// Its body.
     pub body: Body,
     /// The address it came from.
@@ -64,6 +69,8 @@ pub struct Reply {
     pub headers: &'static [(&'static str, &'static str)],
     /// The id by which an operator finds this call; absent only from acceptances.
     pub incident: Option<IncidentId>,
+    /// What the route says of its end.
+    pub lifecycle: Option<Arc<LifecycleFields>>,
     /// The whole body.
     pub body: Bytes,
     /// When it may be sent, where somebody who guesses is made to wait for it. The call itself is over before, so that

@@ -17,6 +17,7 @@ use crate::gateway::question::IdentityUse;
 use crate::gateway::route::{IntegrationRule, MustChangeRule};
 use crate::gateway::state::Gateway;
 use crate::gateway::table::{InstitutionEntry, Place, Route, Served};
+use crate::gateway::usage::UserAgent;
 use crate::identity::{Ask, IdentityError};
 use crate::soap::Version;
 use crate::telemetry::{Health, Status};
@@ -164,6 +165,7 @@ impl Gateway {
             soap_action: None,
             body: Body::Broken,
             source: SOURCE,
+            agent: UserAgent::default(),
             received: Instant::now(),
             deadline,
         };

@@ -6,6 +6,7 @@ mod canary;
 mod flagging;
 mod incidents;
 mod leftovers;
+mod lifecycle;
 mod message;
 mod nonces;
 mod outcome;
@@ -18,6 +19,7 @@ mod settings;
 mod slow_down;
 mod state;
 mod table;
+mod usage;
 mod verify;
 #[cfg(test)]
 mod verify_tests;
@@ -27,6 +29,7 @@ pub use attempts::{LedgerReceiver, keep_ledger};
 pub use call::{Body, Call, Presented, Reply};
 pub use flagging::{AcceptedReceiver, FlagReceiver, FlagWriter};
 pub use leftovers::{LEFTOVERS, forget_leftovers};
+pub use lifecycle::{LifecycleFields, LifecycleSettings};
 pub use outcome::{CallError, Outcome, Stranger};
 pub use question::IdentityUse;
 pub use route::{
@@ -35,7 +38,8 @@ pub use route::{
 };
 pub use settings::{
     CacheSettings, FlagSettings, IdentityChoice, InstitutionSettings, NonceSettings, RateSettings, ShieldSettings,
-    SlowDownSettings,
+    SlowDownSettings, UsageSettings,
 };
 pub use state::{Gateway, GatewayKeys, GatewaySettings, Queues};
 pub use table::{Endpoint, InstitutionPlan, Mark, Place, RouteTable};
+pub use usage::{UsageKeeper, UserAgent, keep_usage};

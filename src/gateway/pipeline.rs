@@ -18,7 +18,9 @@ use crate::gateway::question::{Asked, Origin};
 use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
 use crate::gateway::state::Gateway;
 use crate::gateway::table::{InstitutionEntry, Served};
+use crate::gateway::usage::{EndedCall, Operation, end_of, exists};
 use crate::gateway::verify::{Scope, Verified};
+use crate::identity::source_key;
 use crate::soap::Version;
 use crate::telemetry::{CallKind, account_tag};
 
@@ -41,11 +43,14 @@ struct Conclusion {
     integration: Option<IntegrationName>,
     account: Option<AccountId>,
     not_before: Option<Instant>,
+    /// When its message was read, if it was.
+    read_at: Option<Timestamp>,
 }
 
 impl Conclusion {
     fn of(call: &Call, outcome: Outcome) -> Self {
-        Self { version: call.media_version, outcome, integration: None, account: None, not_before: None }
+        let version = call.media_version;
+        Self { version, outcome, integration: None, account: None, not_before: None, read_at: None }
     }
 }
 
@@ -53,13 +58,18 @@ impl Gateway {
     /// Answers one call. Nothing in it is undone when the client hangs up.
     pub async fn answer(&self, mut call: Call) -> Reply {
         let conclusion = self.conclude(&mut call).await;
-        self.reply(&call, &conclusion)
+        let reply = self.reply(&call, &conclusion);
+        self.count(call, conclusion);
+        reply
     }
 
     /// The reply of a call that finds no room, or that failed for a fault of our own.
     #[must_use]
-    pub fn answer_without_trying(&self, call: &Call, why: NoAnswer) -> Reply {
-        self.reply(call, &Conclusion::of(call, Outcome::Undecided(why, AccountSource::Body)))
+    pub fn answer_without_trying(&self, call: Call, why: NoAnswer) -> Reply {
+        let conclusion = Conclusion::of(&call, Outcome::Undecided(why, AccountSource::Body));
+        let reply = self.reply(&call, &conclusion);
+        self.count(call, conclusion);
+        reply
     }
 
     async fn conclude(&self, call: &mut Call) -> Conclusion {
@@ -96,6 +106,7 @@ impl Gateway {
             age: call.place.table().nonces.age,
             skew: call.place.table().nonces.skew,
         };
+        conclusion.read_at = Some(freshness.now);
         let (version, request) = read_message(call, &bytes, institution, freshness);
         drop(bytes);
         conclusion.version = version;
@@ -306,6 +317,21 @@ impl Gateway {
             );
         }
         Reply { not_before: conclusion.not_before, ..reply }
+    }
+
+    /// Leaves the call to be counted. Nothing is copied and nobody is asked: this is on the path of every reply.
+    fn count(&self, call: Call, conclusion: Conclusion) {
+        let Conclusion { outcome, integration, account, read_at, .. } = conclusion;
+        self.usage.put(EndedCall {
+            at: read_at.unwrap_or_else(|| self.clock.now()),
+            end: end_of(&outcome),
+            integration,
+            account: account.filter(|_| self.count_accounts),
+            account_exists: exists(&outcome),
+            operation: Operation::of(call.place.endpoint().served, &outcome),
+            source: source_key(call.source),
+            agent: call.agent,
+        });
     }
 }
 

@@ -1,10 +1,13 @@
 //! Every outcome becomes a reply here, and nowhere else.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::contract::{AccountSource, AlmaRefusal, write_accepted, write_not_served, write_refused, write_return};
 use crate::domain::{IncidentId, NoAnswer};
 use crate::gateway::call::Reply;
+use crate::gateway::lifecycle::LifecycleFields;
 use crate::gateway::outcome::{CallError, Outcome};
 use crate::gateway::route::{ContractKind, FaultStatus, OutageRule, RefusalForm, RouteSettings};
 use crate::soap::{Fault, FaultCode, Name, Version};
@@ -43,6 +46,7 @@ pub(crate) struct Replies {
     sources: Vec<AccountSource>,
     outage: OutageRule,
     status: FaultStatus,
+    lifecycle: Option<Arc<LifecycleFields>>,
 }
 
 impl Replies {
@@ -68,16 +72,27 @@ impl Replies {
             sources: settings.account.clone(),
             outage: settings.outage,
             status: settings.fault_status,
+            lifecycle: settings.lifecycle.fields(),
         }
     }
 
     /// Writes how a call ended. Every reply but an acceptance carries `incident`.
     pub(crate) fn write(&self, version: Version, outcome: &Outcome, incident: impl FnOnce() -> IncidentId) -> Reply {
+        Reply { lifecycle: self.lifecycle.clone(), ..self.write_outcome(version, outcome, incident) }
+    }
+
+    /// What every reply of the route says of its end.
+    pub(crate) fn lifecycle(&self) -> Option<&LifecycleFields> {
+        self.lifecycle.as_deref()
+    }
+
+    fn write_outcome(&self, version: Version, outcome: &Outcome, incident: impl FnOnce() -> IncidentId) -> Reply {
         match outcome {
             Outcome::Accepted => Reply {
                 status: 200,
                 version,
                 headers: &[],
+                lifecycle: None,
                 incident: None,
                 body: self.accepted.of(version),
                 not_before: None,
@@ -90,6 +105,7 @@ impl Replies {
                 status: 200,
                 version,
                 headers: &[],
+                lifecycle: None,
                 incident: Some(incident()),
                 body: Bytes::from(write_not_served(version, operation)),
                 not_before: None,
@@ -120,6 +136,7 @@ impl Replies {
                 status: 200,
                 version,
                 headers: &[],
+                lifecycle: None,
                 incident: Some(incident),
                 body: self.refused.of(version),
                 not_before: None,
@@ -214,7 +231,7 @@ fn failure(version: Version, error: &CallError, status: u16, incident: IncidentI
             ..Fault::new(error.fault_code(), error.wire_text()).with_incident(incident.as_str())
         };
         let body = Bytes::from(written.write(version));
-        return Reply { status, version, headers, incident: Some(incident), body, not_before: None };
+        return Reply { status, version, headers, lifecycle: None, incident: Some(incident), body, not_before: None };
     }
     fault(version, error.fault_code(), error.wire_text(), status, headers, incident)
 }
@@ -228,5 +245,6 @@ fn fault(
     incident: IncidentId,
 ) -> Reply {
     let body = Fault::new(code, text).with_incident(incident.as_str()).write(version);
-    Reply { status, version, headers, incident: Some(incident), body: Bytes::from(body), not_before: None }
+    let body = Bytes::from(body);
+    Reply { status, version, headers, lifecycle: None, incident: Some(incident), body, not_before: None }
 }

@@ -2,6 +2,7 @@
 
 use crate::contract::AccountSource;
 use crate::domain::Institution;
+use crate::gateway::lifecycle::LifecycleSettings;
 use crate::soap::Limits;
 
 /// The legacy API a route speaks.
@@ -104,6 +105,8 @@ pub struct RouteSettings {
     pub fault_status: FaultStatus,
     /// Whether SOAP 1.2's `encodingStyle` rules are enforced.
     pub strict_encoding_style: bool,
+    /// What every reply says of the route's end.
+    pub lifecycle: LifecycleSettings,
     /// XML limits of this route.
     pub limits: Limits,
 }
@@ -127,6 +130,7 @@ impl RouteSettings {
             must_change: MustChangeRule::Accept,
             fault_status: FaultStatus::default(),
             strict_encoding_style: false,
+            lifecycle: LifecycleSettings::default(),
             limits: Limits::default(),
         }
     }

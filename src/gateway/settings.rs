@@ -1,4 +1,5 @@
-//! Settings of the use case: institutions, the verdict cache, nonces, flags, and how guessing is slowed.
+//! Settings of the use case: institutions, the verdict cache, nonces, flags, counters of calls, and how guessing is
+//! slowed.
 
 use std::time::Duration;
 
@@ -122,6 +123,23 @@ pub struct FlagSettings {
 impl Default for FlagSettings {
     fn default() -> Self {
         Self { queue: 10_000 }
+    }
+}
+
+/// Settings of the counters of who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageSettings {
+    /// Values of each dimension that have counters of their own, for a day and an integration.
+    pub top: usize,
+    /// How often counters are written to the store.
+    pub write_every: Duration,
+    /// Whether accounts are counted by their identifiers.
+    pub accounts: bool,
+}
+
+impl Default for UsageSettings {
+    fn default() -> Self {
+        Self { top: 100, write_every: Duration::from_secs(10), accounts: true }
     }
 }
 

@@ -18,9 +18,10 @@ use crate::gateway::outcome::{CallError, Outcome};
 use crate::gateway::question::IdentityUse;
 use crate::gateway::replies::failure_without_route;
 use crate::gateway::second_look::{Looker, Refusal};
-use crate::gateway::settings::{CacheSettings, FlagSettings, ShieldSettings, SlowDownSettings};
+use crate::gateway::settings::{CacheSettings, FlagSettings, ShieldSettings, SlowDownSettings, UsageSettings};
 use crate::gateway::slow_down::SlowDown;
 use crate::gateway::table::{Endpoint, Fingerprint, Place, RouteTable};
+use crate::gateway::usage::{UsageBuffer, UsageKeeper};
 use crate::gateway::verify::Verifier;
 use crate::identity::IntegrationRegistry;
 use crate::soap::Version;
@@ -37,6 +38,8 @@ pub struct GatewaySettings {
     pub shield: ShieldSettings,
     /// How guessing at integrations is slowed.
     pub slow_down: SlowDownSettings,
+    /// The counters of who calls.
+    pub usage: UsageSettings,
     /// Nonces remembered at once.
     pub nonces: usize,
     /// Whether each call leaves a line in the log.
@@ -59,6 +62,8 @@ pub struct Queues {
     pub flags: FlagReceiver,
     /// Integrations accepted for the first time.
     pub accepted: AcceptedReceiver,
+    /// Ended calls to be counted.
+    pub usage: UsageKeeper,
 }
 
 /// Changes that are dropped from the cache one by one; more of them empty it.
@@ -75,6 +80,8 @@ pub struct Gateway {
     pub(crate) slow_down: SlowDown,
     pub(crate) nonces: Nonces,
     pub(crate) flags: FlagQueue,
+    pub(crate) usage: Arc<UsageBuffer>,
+    pub(crate) count_accounts: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     pub(crate) log_calls: bool,
@@ -110,6 +117,8 @@ impl Gateway {
             Verifier::new(&settings.cache, keys.cache, shield, asks.clone(), Arc::clone(&clock), metrics.clone());
         let verifier = Arc::new(verifier);
         let looker = Looker::new(Arc::clone(&verifier), flags.clone());
+        let usage = UsageBuffer::new(metrics.clone());
+        let keeper = UsageKeeper::new(Arc::clone(&usage), settings.usage.clone(), Arc::clone(&registry));
         let gateway = Self {
             table: ArcSwap::from_pointee(table),
             verifier,
@@ -117,6 +126,8 @@ impl Gateway {
             slow_down: SlowDown::new(&settings.slow_down),
             nonces: Nonces::new(settings.nonces),
             flags,
+            usage,
+            count_accounts: settings.usage.accounts,
             clock,
             metrics,
             log_calls: settings.log_calls,
@@ -128,7 +139,7 @@ impl Gateway {
             asks,
         };
         let accepted = AcceptedReceiver(accepted_receiver);
-        (gateway, Queues { attempts: ledger_receiver, flags: receiver, accepted })
+        (gateway, Queues { attempts: ledger_receiver, flags: receiver, accepted, usage: keeper })
     }
 
     /// The routes served now. A call keeps the ones it started with.
@@ -183,6 +194,12 @@ impl Gateway {
                 self.verifier.forget_all();
             }
         }
+    }
+
+    /// Forgets an account in the counters of who calls: what is counted of it in memory, and what is in the store by
+    /// then, is among the others.
+    pub fn forget_usage(&self, account: &AccountId) {
+        self.usage.forget(account.clone());
     }
 
     /// Waits until no question is open.

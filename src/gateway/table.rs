@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH, AlmaService, Wsdl, WsdlError};
 use crate::domain::{AccountId, Institution};
+use crate::gateway::lifecycle::LifecycleFields;
 use crate::gateway::question::{Asked, IdentityUse};
 use crate::gateway::replies::Replies;
 use crate::gateway::route::{ContractKind, RouteSettings};
@@ -244,6 +245,12 @@ impl Endpoint {
     #[must_use]
     pub fn wsdl(&self) -> Bytes {
         self.wsdl.clone()
+    }
+
+    /// What every reply says of the route's end.
+    #[must_use]
+    pub fn lifecycle(&self) -> Option<&LifecycleFields> {
+        self.route.replies.lifecycle()
     }
 }
 

@@ -10,13 +10,13 @@ use std::task::Poll;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::NoAnswer;
-use crate::gateway::{Body, Call, CallError, Endpoint, Gateway, Reply};
+use crate::gateway::{Body, Call, CallError, Endpoint, Gateway, LifecycleFields, Reply, UserAgent};
 use crate::http::body;
 use crate::http::head::{MediaType, acceptable, asks_for_wsdl, authorization, host_is_broken, wants_close};
 use crate::http::listener::Handler;
@@ -25,6 +25,8 @@ use crate::http::settings::SharedLimits;
 use crate::http::unread::Unread;
 
 static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
+static DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
+static SUNSET: HeaderName = HeaderName::from_static("sunset");
 
 /// What a request became before anything was waited for.
 enum Begun {
@@ -85,6 +87,10 @@ impl SoapEndpoint {
             media_version: version,
             charset: media.charset,
             soap_action: head.headers.get("soapaction").map(|value| Box::from(value.as_bytes())),
+            agent: head
+                .headers
+                .get(header::USER_AGENT)
+                .map_or_else(UserAgent::default, |agent| UserAgent::read(agent.as_bytes())),
             body: Body::Broken,
             source: peer.ip(),
             received,
@@ -93,7 +99,7 @@ impl SoapEndpoint {
         if let Some(permit) = self.room.enter() {
             return Begun::Call(Box::new(call), incoming, permit);
         }
-        Begun::Done(respond(self.room.gateway().answer_without_trying(&call, NoAnswer::Throttled(None))))
+        Begun::Done(respond(self.room.gateway().answer_without_trying(call, NoAnswer::Throttled(None))))
     }
 
     /// The reply to a call, and whether something of its body was left unread.
@@ -163,6 +169,9 @@ impl Handler for SoapEndpoint {
 fn wsdl(endpoint: &Endpoint) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(endpoint.wsdl()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    if let Some(lifecycle) = endpoint.lifecycle() {
+        say_end(response.headers_mut(), lifecycle);
+    }
     response
 }
 
@@ -178,10 +187,22 @@ fn written(reply: Reply) -> Response<Bytes> {
     for (name, value) in reply.headers {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    if let Some(lifecycle) = &reply.lifecycle {
+        say_end(headers, lifecycle);
+    }
     if let Some(incident) = reply.incident
         && let Ok(value) = HeaderValue::from_str(incident.as_str())
     {
         headers.insert(INCIDENT.clone(), value);
     }
     response
+}
+
+/// Says since when the route is deprecated (RFC 9745) and when it ends (RFC 8594).
+fn say_end(headers: &mut HeaderMap, lifecycle: &LifecycleFields) {
+    for (name, text) in [(&DEPRECATION, &lifecycle.deprecation), (&SUNSET, &lifecycle.sunset)] {
+        if let Some(value) = text.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+            headers.insert(name.clone(), value);
+        }
+    }
 }

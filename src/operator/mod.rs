@@ -10,6 +10,9 @@ mod report;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod usage;
+#[cfg(test)]
+mod usage_tests;
 
 pub use accounts::{AccountView, Accounts, ForgottenView, NewAccount, NextSignIn};
 pub use archives::{Archives, BackupView, RestoreView, Standing};
@@ -21,3 +24,6 @@ pub use report::{
     AccountList, FILE_BYTES_MAX, ImportView, LeftOut, LeftOutView, ListProblem, ListProblems, Reports, read_list,
 };
 pub use secret::PasswordRule;
+pub use usage::{
+    BurnDownDay, BurnDownView, Callers, IntegrationUsageView, Usage, UsageOverview, UsageRankingView, UsageValueView,
+};

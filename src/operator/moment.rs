@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::domain::Timestamp;
+use crate::domain::{Day, Timestamp};
 
 /// Why a text is no end of an account's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,15 @@ pub fn parse_expiry(text: &str) -> Result<Timestamp, ExpiryError> {
 pub(crate) fn show(time: Timestamp) -> String {
     let nearest = if time.as_millis() < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     jiff::Timestamp::from_millisecond(time.as_millis()).unwrap_or(nearest).to_string()
+}
+
+/// A day as `2027-01-31`.
+pub(crate) fn show_day(day: Day) -> String {
+    let mut shown = show(day.start());
+    if let Some(end) = shown.find('T') {
+        shown.truncate(end);
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -67,6 +76,11 @@ mod tests {
         for text in cases {
             assert_eq!(parse_expiry(text), Err(ExpiryError), "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_is_shown_without_a_time() {
+        assert_eq!(show_day(Day::from_number(20_833)), "2027-01-15");
     }
 
     #[test]

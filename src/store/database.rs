@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::store::engine::{self, Engine};
 use crate::store::{
     AccountTable, Archive, AttemptTable, ChangeTable, DatabaseUrl, Erasure, FlagTable, IntegrationTable, StoreError,
+    UsageTable,
 };
 
 /// How often a write is done that the database gives up for another one.
@@ -58,6 +59,12 @@ impl Database {
     #[must_use]
     pub fn attempts(&self) -> AttemptTable {
         AttemptTable::new(self.clone())
+    }
+
+    /// Counters of who calls.
+    #[must_use]
+    pub fn usage(&self) -> UsageTable {
+        UsageTable::new(self.clone())
     }
 
     /// What was changed lately.

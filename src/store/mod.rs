@@ -1,6 +1,6 @@
-//! The database: embedded accounts, registered integrations, flags, and the feed of changes. SQL lives here and
-//! nowhere else. There is one text of it for all kinds of database: `engine` is where they part ways, and what only one of
-//! them understands lives in that one's own file.
+//! The database: embedded accounts, registered integrations, flags, counters of calls, and the feed of changes. SQL lives
+//! here and nowhere else. There is one text of it for all kinds of database: `engine` is where they part ways, and what
+//! only one of them understands lives in that one's own file.
 
 mod accounts;
 mod archive;
@@ -25,6 +25,9 @@ mod row;
 mod sqlite;
 #[cfg(test)]
 pub(crate) mod suite;
+mod usage;
+mod usage_merge;
+mod usage_read;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
 pub use archive::{Archive, ArchiveError, Copied, Restored};
@@ -45,3 +48,8 @@ pub use hash::StoredHash;
 pub use inspect::{Tables, inspect};
 pub use integrations::{IntegrationRecord, IntegrationTable, PreviousSecret};
 pub use postgres_url::PostgresUrl;
+pub use usage::{
+    UsageCandidate, UsageChange, UsageFuture, UsagePlace, UsageRanking, UsageStore, UsageTable, UsageValue,
+    UsageWritten,
+};
+pub use usage_read::{UsageCount, UsageDayCount};

@@ -3,8 +3,8 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::domain::{AccountId, Institution, IntegrationName, Timestamp};
-use crate::store::{StoreError, StoredHash};
+use crate::domain::{AccountId, Institution, IntegrationName, Tally, Timestamp};
+use crate::store::{StoreError, StoredHash, UsageValue};
 
 pub(crate) fn text(row: &AnyRow, column: &'static str) -> Result<String, StoreError> {
     row.try_get(column).map_err(|_| StoreError::unreadable(column))
@@ -61,4 +61,21 @@ pub(crate) fn optional_text(row: &AnyRow, column: &'static str) -> Result<Option
 /// A count as it is stored.
 pub(crate) fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The counters in the columns `first_at` to `unanswered`.
+pub(crate) fn tally(row: &AnyRow) -> Result<Tally, StoreError> {
+    Ok(Tally {
+        first: time(row, "first_at")?,
+        last: time(row, "last_at")?,
+        accepted: count(row, "accepted")?,
+        refused: count(row, "refused")?,
+        unanswered: count(row, "unanswered")?,
+    })
+}
+
+/// What is counted, in the columns `institution` and `value`.
+pub(crate) fn usage_value(row: &AnyRow) -> Result<UsageValue, StoreError> {
+    let (institution, value) = (text(row, "institution")?, text(row, "value")?);
+    Ok(UsageValue { institution: institution.into_boxed_str(), value: value.into_boxed_str() })
 }

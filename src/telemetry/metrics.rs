@@ -133,6 +133,8 @@ pub struct Metrics {
     pub unknown_integrations: Counter,
     /// Calls whose SOAPAction names another operation than the body.
     pub soap_action_mismatches: Counter,
+    /// Calls that are in no counter of who calls, because they ended faster than they could be counted.
+    pub usage_not_recorded: Counter,
 }
 
 impl Default for Metrics {
@@ -162,6 +164,7 @@ impl Metrics {
         let attempts_alone = Gauge::default();
         let unknown_integrations = Counter::default();
         let soap_action_mismatches = Counter::default();
+        let usage_not_recorded = Counter::default();
         registry.register("calls", "Calls by route, outcome and reason", calls.clone());
         registry.register("call_seconds", "Seconds by route and step of a call", call_seconds.clone());
         registry.register(
@@ -209,6 +212,11 @@ impl Metrics {
             "Calls whose SOAPAction names another operation than the body",
             soap_action_mismatches.clone(),
         );
+        registry.register(
+            "usage_not_recorded",
+            "Calls that are in no counter of who calls, because they ended faster than they could be counted",
+            usage_not_recorded.clone(),
+        );
         Self {
             registry: std::sync::Arc::new(registry),
             calls,
@@ -226,6 +234,7 @@ impl Metrics {
             attempts_alone,
             unknown_integrations,
             soap_action_mismatches,
+            usage_not_recorded,
         }
     }
 

@@ -1,7 +1,13 @@
 //! A password is in no log line, file, metric or reply, wherever it was sent.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use soapgate::app::SystemClock;
+use soapgate::domain::Dimension;
+use soapgate::operator::{Callers, Usage, UsageRankingView};
+use soapgate::store::Database;
 
 use crate::support::client::{Connection, exchange};
 use crate::support::gateway::Population;
@@ -82,6 +88,17 @@ fn shapes() -> Vec<String> {
     vec![WORD.to_owned(), in_base64("a"), in_base64("ab"), in_base64("abc")]
 }
 
+/// Who called, by account, as the server left it.
+async fn usage(server: &ServerProcess) -> UsageRankingView {
+    let files = server.database_files();
+    let (file, _) = files.iter().find(|(path, _)| path.ends_with("soapgate.db")).expect("the database");
+    let database = Database::open(&format!("sqlite:{}", file.display())).await.expect("it opens");
+    let usage = Usage::new(&database, Arc::new(SystemClock));
+    let view = usage.ranking(2, &Callers::All, Dimension::Account, 100).await.expect("read");
+    database.close().await;
+    view
+}
+
 fn assert_clean(what: &str, bytes: &[u8]) {
     for shape in shapes() {
         let found = bytes.windows(shape.len()).position(|window| window == shape.as_bytes());
@@ -130,6 +147,11 @@ async fn a_planted_password_is_found_nowhere() {
         assert_clean(&path.display().to_string(), &bytes);
     }
     server.end();
+    let usage = usage(&server).await;
+    let named: Vec<&str> = usage.values.iter().filter_map(|account| account.value.as_deref()).collect();
+    assert_eq!(named, ["planted"], "a name that no account has may be a password");
+    assert!(usage.others.as_ref().is_some_and(|others| others.refused > 0), "{usage:?}");
+    assert_clean("the counters of calls", format!("{usage:?}").as_bytes());
     let log = server.log();
     let text = String::from_utf8_lossy(&log);
     assert!(text.contains("\"level\":\"DEBUG\"") && text.contains("server.drained"), "all there is was logged: {text}");

@@ -12,7 +12,7 @@ use soapgate::domain::{AttemptRule, Clock, Institution};
 use soapgate::gateway::{
     CacheSettings, ContractKind, FlagSettings, Gateway, GatewayKeys, GatewaySettings, IdentityUse, InstitutionPlan,
     InstitutionSettings, IntegrationRule, NonceSettings, Queues, RouteSettings, RouteTable, ShieldSettings,
-    SlowDownSettings,
+    SlowDownSettings, UsageSettings,
 };
 use soapgate::http::{HttpLimits, SharedLimits, SoapEndpoint, bind, serve};
 use soapgate::identity::{HashingPool, HashingSettings, IdentityService, IntegrationRegistry};
@@ -73,6 +73,7 @@ impl Bench {
             flags: FlagSettings::default(),
             shield: ShieldSettings::default(),
             slow_down: SlowDownSettings::default(),
+            usage: UsageSettings::default(),
             nonces: 10,
             log_calls: true,
         };

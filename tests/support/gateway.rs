@@ -11,7 +11,7 @@ use soapgate::app::{Server, SystemClock, open_database};
 use soapgate::config::{self, Settings};
 use soapgate::domain::{AccountId, Clock, Institution, IntegrationName, Password};
 use soapgate::identity::{HashingPool, HashingSettings};
-use soapgate::operator::{Accounts, FlagView, Flags, Integrations, NewAccount, Secret, parse_expiry};
+use soapgate::operator::{Accounts, FlagView, Flags, Integrations, NewAccount, Secret, Usage, parse_expiry};
 use soapgate::store::{Database, FlagFilter, FlagOrder, NewAccountRecord, StoredHash};
 
 use crate::support::client::exchange;
@@ -169,6 +169,10 @@ impl Operator {
         let (filter, order) = (FlagFilter::default(), FlagOrder::default());
         self.flags().all(&filter, order, |page| all.extend(page)).await.expect("flags");
         all
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage::new(&self.database, Arc::new(SystemClock))
     }
 }
 

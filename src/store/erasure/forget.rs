@@ -10,7 +10,7 @@ use crate::store::flags::flag_row::{self, FlagRow};
 use crate::store::flags::report;
 use crate::store::flags::tallies::Tallies;
 use crate::store::flags::trail::{self, Entry};
-use crate::store::{Database, StoreError, attempt_table, row};
+use crate::store::{Database, StoreError, attempt_table, row, usage};
 
 /// What was erased of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +120,7 @@ async fn subjects(connection: &mut AnyConnection, account: &AccountId) -> Result
 async fn remove_rows(write: &mut Write, account: &AccountId) -> Result<u64, StoreError> {
     let mut rows = attempt_table::forget(write, account).await?;
     rows += changes::forget(write, account).await?;
+    rows += usage::forget(write, account).await?;
     let connection: &mut AnyConnection = write;
     for statement in ROWS {
         let done = sqlx::query(statement)

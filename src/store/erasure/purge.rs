@@ -6,13 +6,14 @@ use std::time::Duration;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::domain::Timestamp;
+use crate::domain::{Day, Timestamp};
+use crate::store::database::Write;
 use crate::store::erasure::forget::{remove_flag, remove_subject};
 use crate::store::erasure::retention::RetentionSettings;
 use crate::store::flags::flag_row;
 use crate::store::flags::tallies::Tallies;
 use crate::store::flags::trail::{self, Entry, GATEWAY};
-use crate::store::{Database, FlagId, StoreError, row};
+use crate::store::{Database, FlagId, StoreError, row, usage};
 
 /// Rows that one step removes at most, where one statement does.
 const STEP: i64 = 500;
@@ -31,6 +32,8 @@ pub struct Purged {
     pub habits: u64,
     /// Rows of the imported list, further identifiers, and digests of files.
     pub report: u64,
+    /// Counters of calls.
+    pub usage: u64,
 }
 
 /// What is to be looked at.
@@ -42,6 +45,7 @@ enum Part {
     ReportAliases,
     ReportFiles,
     Trail,
+    Usage,
 }
 
 /// A purge under way.
@@ -58,6 +62,7 @@ pub struct Purge {
 impl Purge {
     pub(crate) fn new(database: Database, settings: &RetentionSettings, now: Timestamp) -> Self {
         let parts = [
+            (Part::Usage, settings.usage),
             (Part::ReportFiles, settings.report),
             (Part::ReportAliases, settings.report),
             (Part::Report, settings.report),
@@ -105,6 +110,7 @@ impl Purge {
             Part::ReportAliases => purged.report += aliases(&mut write, &found).await?,
             Part::ReportFiles => purged.report += at_once(&mut write, REPORT_FILES, horizon).await?,
             Part::Trail => purged.trail += trail_rows(&mut write, horizon, self.now).await?,
+            Part::Usage => purged.usage += oldest_day(&mut write, &found).await?,
         }
         if purged == self.purged {
             // Another node was quicker.
@@ -144,10 +150,17 @@ async fn find(database: &Database, part: Part, horizon: Timestamp) -> Result<Vec
         Part::Report => ("SELECT institution, identifier FROM report_row WHERE last_listed < $1 LIMIT $2", FEW),
         Part::ReportAliases => (LONELY_ALIASES, FEW),
         Part::ReportFiles => ("SELECT digest FROM report_file WHERE imported_at < $1 LIMIT $2", 1),
+        Part::Usage => ("SELECT day FROM usage WHERE day < $1 ORDER BY day LIMIT $2", 1),
         Part::Trail => ("SELECT seq FROM trail WHERE seq = (SELECT MIN(seq) FROM trail) AND at < $1 LIMIT $2", 1),
     };
     let query = sqlx::query(statement);
-    let query = if part == Part::ReportAliases { query } else { query.bind(horizon.as_millis()) };
+    let query = match part {
+        Part::ReportAliases => query,
+        Part::Usage => query.bind(Day::of(horizon).number()),
+        Part::ClosedFlags | Part::Habits | Part::Report | Part::ReportFiles | Part::Trail => {
+            query.bind(horizon.as_millis())
+        }
+    };
     query.bind(most).fetch_all(database.pool()).await.map_err(StoreError::during("look for what is kept no longer"))
 }
 
@@ -199,6 +212,12 @@ async fn listed(connection: &mut AnyConnection, found: &[AnyRow], horizon: Times
         removed += done.rows_affected();
     }
     Ok(removed)
+}
+
+/// A day's counters are a few hundred rows for each integration: one day is one step.
+async fn oldest_day(write: &mut Write, found: &[AnyRow]) -> Result<u64, StoreError> {
+    let Some(oldest) = found.first() else { return Ok(0) };
+    usage::purge(write, Day::from_number(row::number(oldest, "day")?.saturating_add(1))).await
 }
 
 async fn aliases(connection: &mut AnyConnection, found: &[AnyRow]) -> Result<u64, StoreError> {
@@ -269,8 +288,8 @@ async fn account_for(
     purged: &Purged,
     now: Timestamp,
 ) -> Result<String, StoreError> {
-    let Purged { trail, closed_flags, habits, report } = purged;
-    let text = format!("trail {trail}, closed flags {closed_flags}, habits {habits}, report {report}");
+    let Purged { trail, closed_flags, habits, report, usage } = purged;
+    let text = format!("trail {trail}, closed flags {closed_flags}, habits {habits}, report {report}, usage {usage}");
     if let Some(number) = note {
         sqlx::query("UPDATE note SET body = $2 WHERE number = $1")
             .bind(number)

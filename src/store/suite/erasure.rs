@@ -152,6 +152,10 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
         let table = fresh.database.flags();
         table.import(&institution, &list, identifier, ("mia", at(day * DAY)), &mut |_| ()).await.expect("imported");
     }
+    for day in [500, 599, 600, 1_000] {
+        let row = "INSERT INTO usage VALUES ($1, '', 'all', 0, '', '', 1, 1, 1, 0, 0)";
+        sqlx::query(row).bind(day).execute(fresh.database.pool()).await.expect("written");
+    }
     assert_eq!(purge(&fresh, &FOR_EVER).await, Purged::default());
 
     let settings = RetentionSettings {
@@ -163,7 +167,7 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
     };
     let purged = purge(&fresh, &settings).await;
     // The row of the old list has a flag, by which its further identifier is still found.
-    assert_eq!(purged, Purged { trail: 4, closed_flags: 1, habits: 1, report: 2 });
+    assert_eq!(purged, Purged { trail: 4, closed_flags: 1, habits: 1, report: 2, usage: 2 });
     assert_eq!(numbers(&fresh.database).await, [5, 6, 7, 8], "no hole behind the first row");
     let copy = copy(&fresh.database).await;
     for gone in ["long-gone", "old-reader", "\"digest\":\"old-listed\""] {

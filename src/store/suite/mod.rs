@@ -11,4 +11,5 @@ mod flags;
 pub(crate) mod harness;
 mod integrations;
 mod opening;
+mod usage;
 mod writes;
