@@ -21,6 +21,7 @@ pub(crate) mod suite;
 mod usage;
 mod usage_merge;
 mod usage_read;
+mod usage_rows;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
 pub use attempt_table::AttemptTable;
