@@ -204,7 +204,7 @@ fn unknown_keys_are_told_with_what_was_meant() {
         "contract = \"alma\"\nfault_status = { outge = 503 }\nref = 1",
         &[
             "c:3: route[0].fault_status.outge: is no key here; did you mean 'outage'?",
-            "c:4: route[0].ref: is no key here; known are account, contract, fault_status, institution, integration, integration_check, limits, must_change, outage, path, refusal, strict_encoding_style",
+            "c:4: route[0].ref: is no key here; known are account, contract, deprecation, fault_status, institution, integration, integration_check, limits, must_change, outage, path, refusal, strict_encoding_style, sunset",
         ],
     );
 }

@@ -28,6 +28,7 @@ pub(crate) mod suite;
 mod usage;
 mod usage_merge;
 mod usage_read;
+mod usage_rows;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
 pub use archive::{Archive, ArchiveError, Copied, Restored};

@@ -6,8 +6,9 @@ use sqlx::AnyConnection;
 
 use crate::domain::{AccountId, Day, Dimension, Tally};
 use crate::store::database::Write;
-use crate::store::usage_merge::{Merged, Rows, merge};
-use crate::store::{Database, StoreError, row};
+use crate::store::usage_merge::{Merged, merge};
+use crate::store::usage_rows::RowWriter;
+use crate::store::{Database, StoreError};
 
 /// The dimension of the rows that count every call once.
 pub(crate) const ALL: &str = "all";
@@ -132,132 +133,29 @@ impl UsageStore for UsageTable {
     }
 }
 
-// There is no scalar MIN that both databases know, hence the CASEs.
-
-const ADD: &str = "INSERT INTO usage (day, integration, dimension, others, institution, value, \
-     first_at, last_at, accepted, refused, unanswered) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-     ON CONFLICT (day, integration, dimension, others, institution, value) DO UPDATE SET \
-     first_at = CASE WHEN excluded.first_at < usage.first_at THEN excluded.first_at ELSE usage.first_at END, \
-     last_at = CASE WHEN excluded.last_at > usage.last_at THEN excluded.last_at ELSE usage.last_at END, \
-     accepted = usage.accepted + excluded.accepted, refused = usage.refused + excluded.refused, \
-     unanswered = usage.unanswered + excluded.unanswered";
-
-const PUT: &str = "INSERT INTO usage (day, integration, dimension, others, institution, value, \
-     first_at, last_at, accepted, refused, unanswered) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-     ON CONFLICT (day, integration, dimension, others, institution, value) DO UPDATE SET \
-     first_at = excluded.first_at, last_at = excluded.last_at, accepted = excluded.accepted, \
-     refused = excluded.refused, unanswered = excluded.unanswered";
-
-const READ: &str = "SELECT others, institution, value, first_at, last_at, accepted, refused, unanswered FROM usage \
-     WHERE day = $1 AND integration = $2 AND dimension = $3";
-
-const DROP: &str = "DELETE FROM usage \
-     WHERE day = $1 AND integration = $2 AND dimension = $3 AND others = $4 AND institution = $5 AND value = $6";
-
 async fn add(write: &mut Write, change: &UsageChange) -> Result<Vec<UsageWritten>, StoreError> {
     // The row of all calls first: nodes that add to one integration's day do it one after the other, so that what is
     // read below stays true until it is written.
-    let whole = Key { change, dimension: ALL, value: None };
-    put(write, ADD, &whole, &change.all).await?;
+    let mut rows = RowWriter { write, day: change.day, integration: &change.integration, dimension: ALL };
+    rows.add_to_rest(&change.all).await?;
     let mut written = Vec::with_capacity(change.rankings.len());
     for ranking in &change.rankings {
-        let dimension = ranking.dimension.label();
-        let rows = read(write, change, dimension).await?;
-        let others_before = rows.others;
-        let Merged { put: changed, evicted, others, places } = merge(rows, ranking);
-        for (value, _) in &evicted {
-            drop_row(write, &Key { change, dimension, value: Some(value) }).await?;
-        }
-        for (value, tally) in &changed {
-            put(write, PUT, &Key { change, dimension, value: Some(value) }, tally).await?;
-        }
-        let rest = Key { change, dimension, value: None };
+        rows.dimension = ranking.dimension.label();
+        let before = rows.read().await?;
+        let others_before = before.others;
+        let Merged { put, evicted, others, places } = merge(before, ranking);
+        rows.remove(evicted.iter().map(|(value, _)| Some(value))).await?;
+        let mut put: Vec<(Option<&UsageValue>, &Tally)> =
+            put.iter().map(|(value, tally)| (Some(value), tally)).collect();
         if others.is_none() {
-            drop_row(write, &rest).await?;
+            rows.remove(std::iter::once(None)).await?;
         } else if others != others_before {
-            put(write, PUT, &rest, &others).await?;
+            put.push((None, &others));
         }
+        rows.put(&put).await?;
         written.push(UsageWritten { places, evicted });
     }
     Ok(written)
-}
-
-/// One row's key; without a value it is that of the others, or of all.
-struct Key<'a> {
-    change: &'a UsageChange,
-    dimension: &'static str,
-    value: Option<&'a UsageValue>,
-}
-
-impl Key<'_> {
-    fn others(&self) -> i64 {
-        i64::from(self.value.is_none())
-    }
-
-    fn institution(&self) -> &str {
-        self.value.map_or("", |value| &value.institution)
-    }
-
-    fn value(&self) -> &str {
-        self.value.map_or("", |value| &value.value)
-    }
-}
-
-async fn put(write: &mut Write, statement: &'static str, key: &Key<'_>, tally: &Tally) -> Result<(), StoreError> {
-    let connection: &mut AnyConnection = write;
-    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    sqlx::query(statement)
-        .bind(key.change.day.number())
-        .bind(&key.change.integration)
-        .bind(key.dimension)
-        .bind(key.others())
-        .bind(key.institution())
-        .bind(key.value())
-        .bind(tally.first.as_millis())
-        .bind(tally.last.as_millis())
-        .bind(number(tally.accepted))
-        .bind(number(tally.refused))
-        .bind(number(tally.unanswered))
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(StoreError::during("count calls"))
-}
-
-async fn drop_row(write: &mut Write, key: &Key<'_>) -> Result<(), StoreError> {
-    let connection: &mut AnyConnection = write;
-    sqlx::query(DROP)
-        .bind(key.change.day.number())
-        .bind(&key.change.integration)
-        .bind(key.dimension)
-        .bind(key.others())
-        .bind(key.institution())
-        .bind(key.value())
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(StoreError::during("count calls"))
-}
-
-async fn read(write: &mut Write, change: &UsageChange, dimension: &'static str) -> Result<Rows, StoreError> {
-    let connection: &mut AnyConnection = write;
-    let found = sqlx::query(READ)
-        .bind(change.day.number())
-        .bind(&change.integration)
-        .bind(dimension)
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::during("count calls"))?;
-    let mut rows = Rows::default();
-    for found in &found {
-        let tally = row::tally(found)?;
-        if row::yes(found, "others")? {
-            rows.others = tally;
-        } else {
-            rows.named.insert(row::usage_value(found)?, tally);
-        }
-    }
-    Ok(rows)
 }
 
 /// Holds up whoever counts on the same rows until this write ends.
