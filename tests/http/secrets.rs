@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use soapgate::app::SystemClock;
 use soapgate::domain::Dimension;
 use soapgate::operator::{Callers, Usage, UsageRankingView};
-use soapgate::store::Database;
+use soapgate::store::{Database, DatabaseUrl};
 
 use crate::support::client::{Connection, exchange};
 use crate::support::gateway::Population;
@@ -92,7 +92,7 @@ fn shapes() -> Vec<String> {
 async fn usage(server: &ServerProcess) -> UsageRankingView {
     let files = server.database_files();
     let (file, _) = files.iter().find(|(path, _)| path.ends_with("soapgate.db")).expect("the database");
-    let database = Database::open(&format!("sqlite:{}", file.display())).await.expect("it opens");
+    let database = Database::open(&DatabaseUrl::Sqlite(file.into())).await.expect("it opens");
     let usage = Usage::new(&database, Arc::new(SystemClock));
     let view = usage.ranking(2, &Callers::All, Dimension::Account, 100).await.expect("read");
     database.close().await;
