@@ -10,6 +10,7 @@ mod output;
 mod run;
 mod secret;
 mod usage;
+mod usage_arguments;
 mod workplace;
 
 pub use run::run;

@@ -1,8 +1,8 @@
 //! `soapgate usage`.
 
-use crate::cli::arguments::UsageArguments;
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
+use crate::cli::usage_arguments::UsageArguments;
 use crate::cli::workplace::Workplace;
 use crate::operator::{
     BurnDownDay, BurnDownView, Callers, IntegrationUsageView, UsageOverview, UsageRankingView, UsageValueView,

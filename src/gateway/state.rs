@@ -190,14 +190,9 @@ impl Gateway {
             News::Lost => {
                 self.verifier.shield.forget_all();
                 self.verifier.forget_all();
+                self.usage.forget_accounts();
             }
         }
-    }
-
-    /// Forgets an account in the counters of who calls: what is counted of it in memory, and what is in the store by
-    /// then, is among the others.
-    pub fn forget_usage(&self, account: &AccountId) {
-        self.usage.forget(account.clone());
     }
 
     /// Waits until no question is open.
