@@ -173,7 +173,7 @@ impl Gateway {
                     match change {
                         Change::Account(account) => self.verifier.shield.forget(account),
                         Change::AccountCleared(account) => self.verifier.shield.clear(account),
-                        Change::Everything => self.verifier.shield.forget_all(),
+                        Change::Everything => self.forget_everything(),
                         Change::Integration(_) => {}
                     }
                 }
@@ -184,22 +184,19 @@ impl Gateway {
                 for change in changes {
                     match change {
                         Change::Account(account) | Change::AccountCleared(account) => self.verifier.forget(account),
-                        Change::Everything => self.verifier.forget_all(),
+                        Change::Everything => {}
                         Change::Integration(name) => self.verifier.forget(name.account()),
                     }
                 }
             }
-            News::Lost => {
-                self.verifier.shield.forget_all();
-                self.verifier.forget_all();
-            }
+            News::Lost => self.forget_everything(),
         }
     }
 
-    /// Forgets an account in the counters of who calls: what is counted of it in memory, and what is in the store by
-    /// then, is among the others.
-    pub fn forget_usage(&self, account: &AccountId) {
-        self.usage.forget(account.clone());
+    fn forget_everything(&self) {
+        self.verifier.shield.forget_all();
+        self.verifier.forget_all();
+        self.usage.forget_accounts();
     }
 
     /// Waits until no question is open.

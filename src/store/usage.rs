@@ -85,9 +85,6 @@ pub type UsageFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub trait UsageStore: Send + Sync {
     /// Adds what was counted, all of it or nothing; what became of each ranking, in their order.
     fn add<'a>(&'a self, change: &'a UsageChange) -> UsageFuture<'a, Vec<UsageWritten>>;
-
-    /// Moves every row of an account to the others, so that sums stay as they are; how many rows there were.
-    fn forget<'a>(&'a self, account: &'a AccountId) -> UsageFuture<'a, u64>;
 }
 
 /// The table of counters.
@@ -101,15 +98,32 @@ impl UsageTable {
         Self { database }
     }
 
-    /// Drops every day before `first`; how many rows there were.
+    /// Moves every row of an account to the others, so that sums stay as they are; how many rows there were.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget(&self, account: &AccountId) -> Result<u64, StoreError> {
+        let mut write = self.database.write().await?;
+        let moved = forget(&mut write, account).await?;
+        write.commit().await?;
+        Ok(moved)
+    }
+
+    /// Drops every day before `first`, each in a write of its own; how many rows there were.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn purge(&self, first: Day) -> Result<u64, StoreError> {
-        let mut write = self.database.write().await?;
-        let purged = purge(&mut write, first).await?;
-        write.commit().await?;
-        Ok(purged)
+        let mut purged = 0;
+        loop {
+            let mut write = self.database.write().await?;
+            let rows = purge_oldest(&mut write, first).await?;
+            write.commit().await?;
+            if rows == 0 {
+                return Ok(purged);
+            }
+            purged += rows;
+        }
     }
 }
 
@@ -120,15 +134,6 @@ impl UsageStore for UsageTable {
             let written = add(&mut write, change).await?;
             write.commit().await?;
             Ok(written)
-        })
-    }
-
-    fn forget<'a>(&'a self, account: &'a AccountId) -> UsageFuture<'a, u64> {
-        Box::pin(async move {
-            let mut write = self.database.write().await?;
-            let moved = forget(&mut write, account).await?;
-            write.commit().await?;
-            Ok(moved)
         })
     }
 }
@@ -192,10 +197,10 @@ pub(crate) async fn forget(write: &mut Write, account: &AccountId) -> Result<u64
     Ok(moved)
 }
 
-/// Drops every day before `first`, within a write.
-pub(crate) async fn purge(write: &mut Write, first: Day) -> Result<u64, StoreError> {
+/// Drops the oldest day before `first`, within a write; how many rows it had.
+pub(crate) async fn purge_oldest(write: &mut Write, first: Day) -> Result<u64, StoreError> {
     let connection: &mut AnyConnection = write;
-    let done = sqlx::query("DELETE FROM usage WHERE day < $1")
+    let done = sqlx::query("DELETE FROM usage WHERE day = (SELECT MIN(day) FROM usage WHERE day < $1)")
         .bind(first.number())
         .execute(connection)
         .await

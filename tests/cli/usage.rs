@@ -3,14 +3,14 @@
 use serde_json::json;
 use soapgate::app::SystemClock;
 use soapgate::domain::{CallEnd, Clock, Day, Dimension, Tally};
-use soapgate::store::{Database, UsageCandidate, UsageChange, UsageRanking, UsageStore, UsageValue};
+use soapgate::store::{Database, DatabaseUrl, UsageCandidate, UsageChange, UsageRanking, UsageStore, UsageValue};
 
 use crate::{Desk, INTEGRATION, ONE};
 
 /// Counts three calls of today, as a server does: two of the reader, one of nobody known.
 fn count(desk: &Desk) {
     desk.ok("usage", b"");
-    let url = format!("sqlite:{}", desk.0.path().join("data/soapgate.db").display());
+    let url = DatabaseUrl::Sqlite(desk.0.path().join("data/soapgate.db"));
     let now = SystemClock.now();
     let (accepted, refused) = (Tally::one(CallEnd::Accepted, now), Tally::one(CallEnd::Refused, now));
     let reader: Tally = [&accepted, &refused].into_iter().collect();

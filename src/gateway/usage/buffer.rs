@@ -1,10 +1,10 @@
 //! Where calls leave a note of their end. Nothing is waited for, and nobody is woken for a single call.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::domain::AccountId;
 use crate::gateway::usage::counted::EndedCall;
 use crate::telemetry::Metrics;
 
@@ -17,15 +17,15 @@ const MANY: usize = 256;
 /// Calls that wait to be counted.
 pub(crate) struct UsageBuffer {
     ended: Mutex<Vec<EndedCall>>,
-    forgotten: Mutex<Vec<AccountId>>,
+    accounts_forgotten: AtomicBool,
     filling: Notify,
     metrics: Metrics,
 }
 
 impl UsageBuffer {
     pub(crate) fn new(metrics: Metrics) -> Arc<Self> {
-        let (ended, forgotten) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { ended, forgotten, filling: Notify::new(), metrics })
+        let (ended, accounts_forgotten) = (Mutex::default(), AtomicBool::new(false));
+        Arc::new(Self { ended, accounts_forgotten, filling: Notify::new(), metrics })
     }
 
     /// Leaves a call to be counted; when there is no room it is counted as not recorded.
@@ -46,9 +46,9 @@ impl UsageBuffer {
         }
     }
 
-    /// Leaves an account to be forgotten.
-    pub(crate) fn forget(&self, account: AccountId) {
-        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).push(account);
+    /// Has the worker forget which accounts called: somebody may have been erased.
+    pub(crate) fn forget_accounts(&self) {
+        self.accounts_forgotten.store(true, Ordering::Release);
         self.filling.notify_one();
     }
 
@@ -57,9 +57,9 @@ impl UsageBuffer {
         std::mem::replace(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner), emptied)
     }
 
-    /// The accounts that are to be forgotten.
-    pub(crate) fn take_forgotten(&self) -> Vec<AccountId> {
-        std::mem::take(&mut *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Whether accounts are to be forgotten since this was last asked.
+    pub(crate) fn accounts_are_forgotten(&self) -> bool {
+        self.accounts_forgotten.swap(false, Ordering::AcqRel)
     }
 
     /// Waits until there is much to do.

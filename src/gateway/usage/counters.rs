@@ -82,12 +82,10 @@ impl Counters {
         dropped
     }
 
-    /// Forgets an account; its calls that are not written yet count among the others.
-    pub(crate) fn forget(&mut self, account: &AccountId) {
-        for counters in &mut self.days {
-            for group in &mut counters.groups {
-                group.accounts.forget(account);
-            }
+    /// Forgets which accounts called; their calls that are not written yet count among the others.
+    pub(crate) fn forget_accounts(&mut self) {
+        for group in self.days.iter_mut().flat_map(|counters| &mut counters.groups) {
+            group.accounts.forget();
         }
     }
 

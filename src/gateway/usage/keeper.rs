@@ -1,6 +1,5 @@
 //! The worker that counts ended calls and writes the counters to the store.
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{AccountId, IntegrationName};
+use crate::domain::IntegrationName;
 use crate::gateway::settings::UsageSettings;
 use crate::gateway::usage::buffer::UsageBuffer;
 use crate::gateway::usage::counted::EndedCall;
@@ -31,8 +30,8 @@ pub struct UsageKeeper {
     write_every: Duration,
     /// Room for ended calls, used again and again.
     emptied: Vec<EndedCall>,
-    /// Accounts whose rows are still to be moved to the others.
-    forgotten: BTreeSet<AccountId>,
+    /// Whether accounts are to be forgotten once more, when the write under way has ended: it may name some.
+    forget_again: bool,
     /// Whether the store failed when it was last written to.
     away: bool,
 }
@@ -42,15 +41,14 @@ type Writing = Pin<Box<dyn Future<Output = Written> + Send>>;
 
 struct Written {
     parts: Vec<(Taken, Option<Vec<UsageWritten>>)>,
-    forgotten: Vec<AccountId>,
     failed: Option<StoreError>,
 }
 
 impl UsageKeeper {
     pub(crate) fn new(buffer: Arc<UsageBuffer>, settings: UsageSettings, registry: Arc<IntegrationRegistry>) -> Self {
         let write_every = settings.write_every;
-        let (counters, emptied, forgotten) = (Counters::new(settings), Vec::new(), BTreeSet::new());
-        Self { buffer, counters, registry, write_every, emptied, forgotten, away: false }
+        let (counters, emptied) = (Counters::new(settings), Vec::new());
+        Self { buffer, counters, registry, write_every, emptied, forget_again: false, away: false }
     }
 
     /// Counts every call that has ended.
@@ -71,34 +69,23 @@ impl UsageKeeper {
         }
         self.buffer.not_recorded(dropped);
         self.emptied = ended;
-        // After the calls: what they counted for these accounts is gone with them.
-        for account in self.buffer.take_forgotten() {
-            self.forgotten.insert(account);
+        // After the calls: some of them may be of whoever was erased.
+        if self.buffer.accounts_are_forgotten() {
+            self.counters.forget_accounts();
+            self.forget_again = true;
         }
     }
 
     /// Begins to write all that was counted; `None` when there is nothing.
     fn write(&mut self, store: &Arc<dyn UsageStore>) -> Option<Writing> {
-        for account in &self.forgotten {
-            self.counters.forget(account);
-        }
+        self.forget_again = false;
         let taken = self.counters.take();
-        let forgotten: Vec<AccountId> = self.forgotten.iter().cloned().collect();
-        if taken.is_empty() && forgotten.is_empty() {
+        if taken.is_empty() {
             return None;
         }
         let store = Arc::clone(store);
         Some(Box::pin(async move {
-            let mut written = Written { parts: Vec::new(), forgotten: Vec::new(), failed: None };
-            for account in forgotten {
-                match store.forget(&account).await {
-                    Ok(_) => written.forgotten.push(account),
-                    Err(error) => {
-                        written.failed = Some(error);
-                        break;
-                    }
-                }
-            }
+            let mut written = Written { parts: Vec::new(), failed: None };
             // One short transaction for each, so that nobody else waits for the store for long.
             for taken in taken {
                 let mut outcome = None;
@@ -122,8 +109,8 @@ impl UsageKeeper {
                 None => self.counters.give_back(taken),
             }
         }
-        for account in &written.forgotten {
-            self.forgotten.remove(account);
+        if std::mem::take(&mut self.forget_again) {
+            self.counters.forget_accounts();
         }
         self.counters.drop_written_days();
         match &written.failed {
@@ -168,7 +155,7 @@ pub async fn keep_usage(mut keeper: UsageKeeper, store: Arc<dyn UsageStore>, sto
                 continue;
             }
         }
-        let due = stopping || !keeper.forgotten.is_empty() && !keeper.away || Instant::now() >= next_write;
+        let due = stopping || Instant::now() >= next_write;
         if writing.is_none() && due {
             writing = keeper.write(&store);
             next_write = Instant::now() + keeper.write_every;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{AccountId, CallEnd, Day, Dimension, IntegrationName, Tally, Timestamp};
+use crate::domain::{CallEnd, Day, Dimension, IntegrationName, Tally, Timestamp};
 use crate::gateway::outcome::Outcome;
 use crate::gateway::settings::UsageSettings;
 use crate::gateway::table::Served;
@@ -165,7 +165,7 @@ async fn an_account_that_is_forgotten_begins_anew() {
     counters.count(call("reader", CallEnd::Accepted), spell);
     write(&mut counters, &table).await;
     counters.count(call("reader", CallEnd::Accepted), spell);
-    counters.forget(&account("reader"));
+    counters.forget_accounts();
     table.forget(&account("reader")).await.expect("forgotten");
     write(&mut counters, &table).await;
     assert_eq!(by(&sums(&table).await, Dimension::Account), (vec![], 2));
@@ -213,10 +213,6 @@ impl UsageStore for Shaky {
             return Box::pin(std::future::ready(Err(StoreError::away())));
         }
         self.table.add(change)
-    }
-
-    fn forget<'a>(&'a self, account: &'a AccountId) -> UsageFuture<'a, u64> {
-        self.table.forget(account)
     }
 }
 

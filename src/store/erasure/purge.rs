@@ -7,7 +7,6 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::domain::{Day, Timestamp};
-use crate::store::database::Write;
 use crate::store::erasure::forget::{remove_flag, remove_subject};
 use crate::store::erasure::retention::RetentionSettings;
 use crate::store::flags::flag_row;
@@ -110,7 +109,7 @@ impl Purge {
             Part::ReportAliases => purged.report += aliases(&mut write, &found).await?,
             Part::ReportFiles => purged.report += at_once(&mut write, REPORT_FILES, horizon).await?,
             Part::Trail => purged.trail += trail_rows(&mut write, horizon, self.now).await?,
-            Part::Usage => purged.usage += oldest_day(&mut write, &found).await?,
+            Part::Usage => purged.usage += usage::purge_oldest(&mut write, Day::of(horizon)).await?,
         }
         if purged == self.purged {
             // Another node was quicker.
@@ -212,12 +211,6 @@ async fn listed(connection: &mut AnyConnection, found: &[AnyRow], horizon: Times
         removed += done.rows_affected();
     }
     Ok(removed)
-}
-
-/// A day's counters are a few hundred rows for each integration: one day is one step.
-async fn oldest_day(write: &mut Write, found: &[AnyRow]) -> Result<u64, StoreError> {
-    let Some(oldest) = found.first() else { return Ok(0) };
-    usage::purge(write, Day::from_number(row::number(oldest, "day")?.saturating_add(1))).await
 }
 
 async fn aliases(connection: &mut AnyConnection, found: &[AnyRow]) -> Result<u64, StoreError> {
