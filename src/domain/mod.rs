@@ -7,6 +7,7 @@ mod flag;
 mod incident;
 mod integration;
 mod password;
+mod password_rule;
 mod pattern;
 mod time;
 mod verdict;
@@ -23,6 +24,7 @@ pub use flag::{
 pub use incident::IncidentId;
 pub use integration::{IntegrationName, IntegrationNameError};
 pub use password::Password;
+pub use password_rule::NewPasswordRule;
 pub use pattern::IdentifierPattern;
 pub use time::{Clock, Timestamp};
 pub use verdict::{Answer, NoAnswer, Rejection, Verdict};

@@ -10,9 +10,10 @@ use reqwest::{Method, Url};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::domain::{AccountId, Answer, Clock, NoAnswer, Password, Rejection, Timestamp};
+use crate::domain::{AccountId, Answer, Clock, Credentials, NoAnswer, Password, Rejection, Timestamp};
 use crate::identity::adapter_error::AdapterError;
 use crate::identity::alma::answer::{conclude, describe, read_errors};
+use crate::identity::alma::password_rule::RULE;
 use crate::identity::alma::record::read_record;
 use crate::identity::alma::settings::{AlmaSettings, PasswordEncoding};
 use crate::identity::http_client::{HttpAnswer, HttpClient};
@@ -232,6 +233,10 @@ impl IdentityService for AlmaService {
 
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(self.ask(ask))
+    }
+
+    fn could_be_set(&self, credentials: &Credentials) -> bool {
+        RULE.allows(credentials)
     }
 
     fn look_again<'a>(

@@ -2,6 +2,7 @@
 
 mod alma_service;
 mod answer;
+mod password_rule;
 mod record;
 mod settings;
 
