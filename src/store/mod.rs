@@ -12,6 +12,7 @@ mod flags;
 mod hash;
 mod inspect;
 mod integrations;
+mod places;
 mod row;
 mod sqlite;
 #[cfg(test)]

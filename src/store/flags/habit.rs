@@ -109,21 +109,3 @@ pub(crate) async fn save(
     .map(drop)
     .map_err(StoreError::during("write an account's habits down"))
 }
-
-/// Whether the identity service let an account in since then, through whatever integration.
-pub(crate) async fn was_accepted(
-    connection: &mut AnyConnection,
-    account: &AccountId,
-    since: Timestamp,
-) -> Result<bool, StoreError> {
-    let found = sqlx::query(
-        "SELECT COALESCE(MAX(accepted_at), 0) AS latest FROM habit WHERE institution = $1 AND identifier = $2",
-    )
-    .bind(account.institution().as_str())
-    .bind(account.identifier())
-    .fetch_one(connection)
-    .await
-    .map_err(StoreError::during("look an account's habits up"))?;
-    let latest = row::number(&found, "latest")?;
-    Ok(latest != 0 && latest >= since.as_millis())
-}

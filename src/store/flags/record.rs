@@ -98,17 +98,43 @@ async fn record_one(
             result.reasons.push(reason);
         }
     }
+    if let Some(accepted) = gathered.seen.iter().filter(|seen| seen.fact == Fact::Accepted).max_by_key(|seen| seen.last)
+    {
+        clear_others(write, &account, accepted, tallies).await?;
+    }
     Ok(recorded)
 }
 
 /// A flag that is not written yet.
-pub(crate) async fn begin(
+async fn begin(
     connection: &mut AnyConnection,
     account: &AccountId,
     at: Timestamp,
 ) -> Result<FlagRow, StoreError> {
     let subject = trail::subject(connection, account).await?;
     Ok(FlagRow::new(FlagId::stored(trail::number()?), account.clone(), subject, at))
+}
+
+/// Whoever was flagged under another identifier, before a list told whose it is, is the same person and let in as well.
+async fn clear_others(
+    write: &mut Write,
+    account: &AccountId,
+    accepted: &Seen,
+    tallies: &mut Tallies,
+) -> Result<(), StoreError> {
+    for other in report::others(write, account).await? {
+        let Some(before) = flag_row::of_account(write, &other).await? else { continue };
+        if report::owner(write, &other).await? != *account {
+            continue;
+        }
+        let mut flag = before.clone();
+        clear(write, &mut flag, accepted).await?;
+        if flag != before {
+            flag_row::save(write, &flag).await?;
+            tallies.note(Some(&before), Some(&flag), accepted.last);
+        }
+    }
+    Ok(())
 }
 
 /// Adds a fact to what is known of the account, and gives all of it.

@@ -6,9 +6,9 @@ use crate::domain::{Institution, Timestamp};
 use crate::store::flags::act::{self, Acted, Action};
 use crate::store::flags::flag_row::{self, ReasonRecord};
 use crate::store::flags::gathered::{FlagId, FlagStore, Gathered, RecordFuture};
+use crate::store::flags::import::{self, Import, ListedAccount};
 use crate::store::flags::page::{self, FlagCursor, FlagFilter, FlagOrder, FlagPage, FlagRecord};
 use crate::store::flags::record;
-use crate::store::flags::report::{self, Import, ListedAccount};
 use crate::store::flags::sources::{self, SourceRecord};
 use crate::store::flags::tallies::{self, FlagDay, Total};
 use crate::store::flags::trail::{self, TrailRecord};
@@ -97,8 +97,9 @@ impl FlagTable {
         act::wake(&self.database, now).await
     }
 
-    /// Imports a list of accounts that the identity service does not hold. `digest` stands for the file: the same file
-    /// twice changes nothing.
+    /// Imports a list of an institution's accounts that the identity service does not hold. `digest` stands for the file:
+    /// the same file twice changes nothing. `written` is told how many accounts were gone through, again and again; nothing is safe before
+    /// this returns.
     ///
     /// # Errors
     /// When the store fails; then nothing of it is imported.
@@ -107,10 +108,10 @@ impl FlagTable {
         institution: &Institution,
         listed: &[ListedAccount],
         digest: &str,
-        actor: &str,
-        at: Timestamp,
+        (actor, at): (&str, Timestamp),
+        written: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Import, StoreError> {
-        report::import(&self.database, institution, listed, digest, actor, at).await
+        import::import(&self.database, institution, listed, digest, (actor, at), written).await
     }
 
     /// How many flags there are, by institution and state.

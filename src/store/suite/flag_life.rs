@@ -1,9 +1,9 @@
-//! The life of flags: moves, the trail that the database protects, the list that is imported, pages.
+//! The life of flags: moves, the trail that the database protects, pages.
 
-use crate::domain::{Fact, FlagState, Move, MoveError, Reason, Rejection, Severity};
+use crate::domain::{FlagState, Move, MoveError, Reason, Rejection, Severity};
 use crate::store::suite::flags::{all, check_totals, record, refused, seen};
 use crate::store::suite::harness::{Fresh, account, at, on_every_database};
-use crate::store::{Acted, Action, FlagCursor, FlagFilter, FlagId, FlagOrder, FlagRecord, Import, ListedAccount};
+use crate::store::{Acted, Action, FlagCursor, FlagFilter, FlagId, FlagOrder, FlagRecord};
 
 fn action(to_do: Move, moment: i64) -> Action {
     Action { to_do, actor: "mia".to_owned(), assignee: None, note: None, at: at(moment) }
@@ -82,42 +82,6 @@ async fn the_database_refuses_to_change_the_trail(fresh: Fresh) {
     assert_eq!(removed.rows_affected(), 1);
 }
 
-fn listed(identifier: &str, others: &[&str]) -> ListedAccount {
-    ListedAccount { account: account(identifier), others: others.iter().map(|other| account(other)).collect() }
-}
-
-async fn import(fresh: &Fresh, list: &[ListedAccount], digest: &str, moment: i64) -> Import {
-    let institution = account("x").institution().clone();
-    fresh.database.flags().import(&institution, list, digest, "mia", at(moment)).await.expect("imported")
-}
-
-async fn a_row_of_the_list_flags_by_itself_and_a_refusal_raises_it(fresh: Fresh) {
-    let list = [listed("legacy", &["2001"]), listed("other", &["2002", "2003"]), listed("third", &["2003"])];
-    let first = import(&fresh, &list, "digest", 5).await;
-    assert_eq!(first, Import { listed: 3, new: 3, held: 0, opened: 3, repeated: false });
-    let again = import(&fresh, &list, "digest", 6).await;
-    assert_eq!(again, Import { listed: 3, repeated: true, ..Import::default() });
-    let flags = all(&fresh.database).await;
-    assert!(flags.iter().all(|flag| flag.severity == Severity::Low && flag.reasons == [Reason::Reported]));
-    let wrong = || vec![seen(refused(Rejection::WrongPassword), at(7))];
-    let raised = record(&fresh.database, "2001", wrong()).await.expect("found through the barcode");
-    assert_eq!((raised.account, &raised.reasons[..]), (account("legacy"), &[Reason::Reported][..]));
-    assert_eq!(record(&fresh.database, "2003", wrong()).await, None, "two rows name it");
-    let first = all(&fresh.database).await.remove(0);
-    assert_eq!((first.account, first.severity), (account("legacy"), Severity::High));
-    check_totals(&fresh.database).await;
-}
-
-async fn whoever_was_let_in_is_held_by_the_service_whatever_a_list_says(fresh: Fresh) {
-    import(&fresh, &[listed("legacy", &[])], "one", 5).await;
-    let over = record(&fresh.database, "legacy", vec![seen(Fact::Accepted, at(6))]).await.expect("over");
-    assert_eq!(over.state, FlagState::Resolved);
-    let again = import(&fresh, &[listed("legacy", &[]), listed("new", &[])], "two", 7).await;
-    assert_eq!((again.new, again.held, again.opened), (1, 1, 1));
-    let wrong = vec![seen(refused(Rejection::WrongPassword), at(8))];
-    assert_eq!(record(&fresh.database, "legacy", wrong).await, None, "a slip of the hand");
-}
-
 /// Every filter, in pages of every size, gives what a look at all flags gives.
 async fn pages_show_what_the_filter_says_and_nothing_twice(fresh: Fresh) {
     let table = fresh.database.flags();
@@ -177,7 +141,5 @@ on_every_database![
     a_dismissed_flag_comes_back_only_for_a_new_reason,
     a_flag_sleeps_until_its_day,
     the_database_refuses_to_change_the_trail,
-    a_row_of_the_list_flags_by_itself_and_a_refusal_raises_it,
-    whoever_was_let_in_is_held_by_the_service_whatever_a_list_says,
     pages_show_what_the_filter_says_and_nothing_twice,
 ];

@@ -3,6 +3,7 @@
 mod accounts;
 mod attempts;
 mod changes;
+mod flag_import;
 mod flag_life;
 mod flags;
 pub(crate) mod harness;
