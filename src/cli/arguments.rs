@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::exit::Exit;
 use crate::cli::flags_arguments::FlagsCommand;
+use crate::cli::report_arguments::ReportCommand;
 use crate::domain::{Institution, IntegrationName, Timestamp};
 use crate::operator::parse_expiry;
 
@@ -71,6 +72,9 @@ pub(crate) enum Command {
                       soapgate flags show 0123456789abcdef"
     )]
     Flags(FlagsCommand),
+    /// Bring in what Alma Analytics reports
+    #[command(subcommand, after_help = "Examples:\n  soapgate report import accounts.csv")]
+    Report(ReportCommand),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -279,7 +283,8 @@ mod tests {
                         soapgate integrations list, soapgate integrations rotate, soapgate integrations disable, \
                         soapgate integrations enable, soapgate flags, soapgate flags list, soapgate flags show, \
                         soapgate flags assign, soapgate flags notify, soapgate flags wait, soapgate flags resolve, \
-                        soapgate flags dismiss, soapgate flags snooze, soapgate flags reopen";
+                        soapgate flags dismiss, soapgate flags snooze, soapgate flags reopen, soapgate report, \
+                        soapgate report import";
         assert_eq!(seen.join(", "), expected);
     }
 }

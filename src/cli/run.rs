@@ -14,7 +14,7 @@ use crate::cli::arguments::{Arguments, Command};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::workplace::{Workplace, load_settings};
-use crate::cli::{accounts, check, flags, integrations};
+use crate::cli::{accounts, check, flags, integrations, report};
 
 /// Does what `arguments`, the program's name first, ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -54,6 +54,7 @@ fn perform(arguments: Arguments) -> Result<(), Failure> {
         Command::Accounts(verb) => at_work(&config, async |place, out| accounts::run(verb, place, out).await),
         Command::Integrations(verb) => at_work(&config, async |place, out| integrations::run(verb, place, out).await),
         Command::Flags(verb) => at_work(&config, async |place, out| flags::run(verb, place, out).await),
+        Command::Report(verb) => at_work(&config, async |place, out| report::run(verb, place, out).await),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the commands on accounts, integrations and flags work with: the settings, the open database, the hashing pool.
+//! What the commands on accounts, integrations, flags and lists work with: the settings, the open database, the hashing pool.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::cli::exit::Failure;
 use crate::config::{Settings, load};
 use crate::domain::{Clock, Institution};
 use crate::identity::HashingPool;
-use crate::operator::{Accounts, Flags, Integrations};
+use crate::operator::{Accounts, Flags, Integrations, Reports};
 use crate::store::Database;
 
 /// The settings and the open database.
@@ -38,6 +38,10 @@ impl Workplace {
 
     pub(crate) fn flags(&self) -> Flags {
         Flags::new(&self.database, clock())
+    }
+
+    pub(crate) fn reports(&self) -> Reports {
+        Reports::new(&self.database, clock())
     }
 
     /// The institution that is meant by `named`: the only one there is when none is named.

@@ -5,6 +5,7 @@ mod error;
 mod flags;
 mod integrations;
 mod moment;
+mod report;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -14,4 +15,7 @@ pub use error::OperatorError;
 pub use flags::{FlagDetailView, FlagPageView, FlagView, Flags, ReasonView, Signature, SourceView, TrailView};
 pub use integrations::{IntegrationView, Integrations, Secret};
 pub use moment::{ExpiryError, parse_expiry};
+pub use report::{
+    AccountList, FILE_BYTES_MAX, ImportView, LeftOut, LeftOutView, ListProblem, ListProblems, Reports, read_list,
+};
 pub use secret::PasswordRule;

@@ -1,55 +1,34 @@
-//! The places of values in a statement that holds many rows.
+//! The places of values in a statement that takes many rows at once.
 
 use std::fmt::Write as _;
 
-use sqlx::any::AnyArguments;
-use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
-
-/// `head`, `rows` times `columns` places, `tail`: `INSERT … VALUES ($1, $2), ($3, $4) …`.
-pub(crate) fn insert(head: &str, rows: usize, columns: usize, tail: &str) -> Query<'static, Any, AnyArguments> {
-    let mut text = String::with_capacity(head.len() + tail.len() + rows * columns * 6);
-    text.push_str(head);
-    for row in 0..rows {
-        text.push_str(if row == 0 { " VALUES (" } else { ", (" });
-        push(&mut text, row * columns + 1, columns);
-        text.push(')');
+/// `row` as often as asked for, with each `?` in it become the next place, `$first` and on; places that are the same in
+/// every row are written out. SQLite looks each place up by its name among all others: some hundred rows at once are
+/// quicker than some thousand.
+pub(crate) fn rows(row: &str, first: usize, count: usize) -> String {
+    let mut text = String::with_capacity(count * (row.len() + 8));
+    let mut place = first;
+    for at in 0..count {
+        text.push_str(if at == 0 { "" } else { ", " });
+        let mut pieces = row.split('?');
+        text.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "${place}{piece}");
+            place += 1;
+        }
     }
-    text.push_str(tail);
-    sqlx::query(AssertSqlSafe(text))
-}
-
-/// `head`, a list of `count` places that begins with the `first`, `tail`: `… IN ($2, $3) …`.
-pub(crate) fn list(head: &str, first: usize, count: usize, tail: &str) -> Query<'static, Any, AnyArguments> {
-    let mut text = String::with_capacity(head.len() + tail.len() + count * 6);
-    text.push_str(head);
-    text.push_str(" IN (");
-    push(&mut text, first, count);
-    text.push(')');
-    text.push_str(tail);
-    // The text is put together of constants and places only.
-    sqlx::query(AssertSqlSafe(text))
-}
-
-fn push(text: &mut String, first: usize, count: usize) {
-    for place in first..first + count {
-        let separator = if place == first { "" } else { ", " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{separator}${place}");
-    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Execute as _;
-
     use super::*;
 
     #[test]
-    fn places_are_numbered_through() {
-        let several = insert("INSERT INTO t (a, b)", 2, 2, " ON CONFLICT DO NOTHING");
-        assert_eq!(several.sql().as_str(), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
-        let some = list("SELECT a FROM t WHERE c = $1 AND b", 2, 3, " ORDER BY a");
-        assert_eq!(some.sql().as_str(), "SELECT a FROM t WHERE c = $1 AND b IN ($2, $3, $4) ORDER BY a");
+    fn places_are_numbered_through_but_for_those_that_are_the_same_everywhere() {
+        assert_eq!(rows("?", 2, 3), "$2, $3, $4");
+        assert_eq!(rows("($1, ?, ?, 'x')", 4, 2), "($1, $4, $5, 'x'), ($1, $6, $7, 'x')");
+        assert_eq!(rows("(?)", 1, 0), "");
     }
 }

@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 
 use crate::domain::{AccountId, Confidence, Finding, FlagState, IntegrationName, Life, Reason, Severity, Timestamp};
 use crate::store::flags::gathered::FlagId;
-use crate::store::{StoreError, places, row};
+use crate::store::{StoreError, row};
 
 /// One reason of a flag, with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,73 +224,60 @@ pub(crate) const fn sureness(confidence: Confidence) -> i64 {
     }
 }
 
-const COLUMNS: usize = 14;
 const SAVE: &str = "INSERT INTO flag (id, institution, identifier, subject, state, snoozed_until, state_before, assignee, \
-     severity, confidence, first_seen, last_seen, count, closed_at)";
-const CHANGE: &str = " ON CONFLICT (id) DO UPDATE SET state = excluded.state, snoozed_until = excluded.snoozed_until, \
+     severity, confidence, first_seen, last_seen, count, closed_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+     ON CONFLICT (id) DO UPDATE SET state = excluded.state, snoozed_until = excluded.snoozed_until, \
      state_before = excluded.state_before, assignee = excluded.assignee, severity = excluded.severity, \
      confidence = excluded.confidence, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
      count = excluded.count, closed_at = excluded.closed_at";
 
-const REASON_COLUMNS: usize = 12;
 const SAVE_REASON: &str = "INSERT INTO flag_reason (flag_id, reason, severity, confidence, integration, first_seen, \
-     last_seen, count, cleared_at, flag_state, flag_severity, flag_last_seen)";
-const CHANGE_REASON: &str = " ON CONFLICT (flag_id, reason) DO UPDATE SET severity = excluded.severity, confidence = excluded.confidence, \
+     last_seen, count, cleared_at, flag_state, flag_severity, flag_last_seen) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+     ON CONFLICT (flag_id, reason) DO UPDATE SET severity = excluded.severity, confidence = excluded.confidence, \
      integration = excluded.integration, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
      count = excluded.count, cleared_at = excluded.cleared_at, flag_state = excluded.flag_state, \
      flag_severity = excluded.flag_severity, flag_last_seen = excluded.flag_last_seen";
 
 /// Writes a flag and its reasons. Whoever saves holds the trail's turn, so that nobody else changed it meanwhile.
 pub(crate) async fn save(connection: &mut AnyConnection, flag: &FlagRow) -> Result<(), StoreError> {
-    save_all(connection, std::slice::from_ref(flag)).await
-}
-
-/// Writes some hundred flags, each account's once, with their reasons.
-pub(crate) async fn save_all(connection: &mut AnyConnection, flags: &[FlagRow]) -> Result<(), StoreError> {
-    if flags.is_empty() {
-        return Ok(());
-    }
-    let mut query = places::insert(SAVE, flags.len(), COLUMNS, CHANGE);
-    for flag in flags {
-        query = query
+    let (state, severity) = (flag.life.state.label(), rank(flag.severity()));
+    sqlx::query(SAVE)
+        .bind(flag.id.as_str())
+        .bind(flag.account.institution().as_str())
+        .bind(flag.account.identifier())
+        .bind(&flag.subject)
+        .bind(state)
+        .bind(flag.life.snoozed.map(|(until, _)| until.as_millis()))
+        .bind(flag.life.snoozed.map(|(_, before)| before.label()))
+        .bind(flag.assignee.as_deref())
+        .bind(severity)
+        .bind(sureness(flag.confidence()))
+        .bind(flag.first_seen.as_millis())
+        .bind(flag.last_seen.as_millis())
+        .bind(row::stored(flag.count))
+        .bind(flag.closed_at.map(Timestamp::as_millis))
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::during("record a flag"))?;
+    for reason in &flag.reasons {
+        sqlx::query(SAVE_REASON)
             .bind(flag.id.as_str())
-            .bind(flag.account.institution().as_str())
-            .bind(flag.account.identifier())
-            .bind(&flag.subject)
-            .bind(flag.life.state.label())
-            .bind(flag.life.snoozed.map(|(until, _)| until.as_millis()))
-            .bind(flag.life.snoozed.map(|(_, before)| before.label()))
-            .bind(flag.assignee.as_deref())
-            .bind(rank(flag.severity()))
-            .bind(sureness(flag.confidence()))
-            .bind(flag.first_seen.as_millis())
+            .bind(reason.reason.code())
+            .bind(rank(reason.severity))
+            .bind(sureness(reason.confidence))
+            .bind(reason.integration.as_ref().map(IntegrationName::as_str))
+            .bind(reason.first_seen.as_millis())
+            .bind(reason.last_seen.as_millis())
+            .bind(row::stored(reason.count))
+            .bind(reason.cleared_at.map(Timestamp::as_millis))
+            .bind(state)
+            .bind(severity)
             .bind(flag.last_seen.as_millis())
-            .bind(row::stored(flag.count))
-            .bind(flag.closed_at.map(Timestamp::as_millis));
-    }
-    query.execute(&mut *connection).await.map_err(StoreError::during("record a flag"))?;
-    let reasons = flags.iter().map(|flag| flag.reasons.len()).sum();
-    let mut query = places::insert(SAVE_REASON, reasons, REASON_COLUMNS, CHANGE_REASON);
-    for flag in flags {
-        let (state, severity) = (flag.life.state.label(), rank(flag.severity()));
-        for reason in &flag.reasons {
-            query = query
-                .bind(flag.id.as_str())
-                .bind(reason.reason.code())
-                .bind(rank(reason.severity))
-                .bind(sureness(reason.confidence))
-                .bind(reason.integration.as_ref().map(IntegrationName::as_str))
-                .bind(reason.first_seen.as_millis())
-                .bind(reason.last_seen.as_millis())
-                .bind(row::stored(reason.count))
-                .bind(reason.cleared_at.map(Timestamp::as_millis))
-                .bind(state)
-                .bind(severity)
-                .bind(flag.last_seen.as_millis());
-        }
-    }
-    if reasons > 0 {
-        query.execute(connection).await.map_err(StoreError::during("record a flag's reason"))?;
+            .execute(&mut *connection)
+            .await
+            .map_err(StoreError::during("record a flag's reason"))?;
     }
     Ok(())
 }

@@ -1,25 +1,24 @@
 //! Importing the list of accounts that the identity service does not hold: each row opens a flag by itself. All of it is
-//! one write, some hundred accounts at a time, so that the store is not kept from others for long.
+//! one write, for which others wait: the database works on all rows at once, and is handed no more than it has to be.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection};
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-use crate::domain::{AccountId, Finding, FlagState, Institution, Reason, Timestamp};
+use crate::domain::{AccountId, Finding, FlagState, Institution, Timestamp};
 use crate::store::flags::flag_row::{self, FlagRow};
 use crate::store::flags::gathered::FlagId;
 use crate::store::flags::tallies::Tallies;
-use crate::store::flags::trail::{self, Entry};
-use crate::store::flags::{record, report};
+use crate::store::flags::{record, trail};
 use crate::store::{Database, StoreError, places, row};
 
 /// How far behind a list may be: whoever was let in since is held by the service, whatever it says.
 const LAG: Duration = Duration::from_hours(30 * 24);
-/// Accounts, or identifiers, in one statement: SQLite takes 32,766 values in one, and a flag has 14.
-const AT_ONCE: usize = 500;
+/// Rows that one statement hands over.
+const AT_ONCE: usize = 200;
 
 /// One account of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub struct Import {
 type List<'a> = BTreeMap<&'a AccountId, BTreeSet<&'a AccountId>>;
 
 /// Imports a list in one write. `digest` stands for the file; `actor` is who imports it; `written` is told how many
-/// accounts were gone through.
+/// accounts were handed over.
 pub(crate) async fn import(
     database: &Database,
     institution: &Institution,
@@ -80,105 +79,26 @@ pub(crate) async fn import(
     if first_time.rows_affected() == 0 {
         return Ok(Import { repeated: true, ..import });
     }
-    // All further identifiers first: only then it is seen which of them lead to one account.
-    let aliases: Vec<(&AccountId, &AccountId)> =
-        list.iter().flat_map(|(account, others)| others.iter().map(|other| (*account, *other))).collect();
-    forget_identifiers(&mut write, institution, &list).await?;
-    for some in aliases.chunks(AT_ONCE) {
-        note_identifiers(&mut write, institution, some).await?;
-    }
+    let actor = trail::actor(&mut write, actor).await?;
     let mut importing =
-        Importing { institution, actor: &trail::actor(&mut write, actor).await?, at, tallies: Tallies::default() };
-    let accounts: Vec<&AccountId> = list.keys().copied().collect();
-    for some in accounts.chunks(AT_ONCE) {
-        let held = held(&mut write, institution, some, &list, at.before(LAG)).await?;
-        import.held += count(held.len());
-        let rest: Vec<&AccountId> = some.iter().copied().filter(|account| !held.contains(account)).collect();
-        import.new += importing.note_rows(&mut write, &rest).await?;
-        import.opened += importing.flag(&mut write, &rest).await?;
-        written(count(some.len()));
-    }
-    importing.tallies.save(&mut write).await?;
+        Importing { connection: &mut write, institution, actor: &actor, at, tallies: Tallies::default() };
+    let before = importing.count_rows().await?;
+    importing.note_rows(&list, written).await?;
+    importing.note_identifiers(&list).await?;
+    let noted = importing.count_rows().await?.saturating_sub(before);
+    let (held, held_anew) = importing.take_off_held().await?;
+    (import.held, import.new) = (held, noted.saturating_sub(held_anew));
+    importing.add_to_flags().await?;
+    import.opened = importing.open_flags().await?;
+    let tallies = importing.tallies;
+    tallies.save(&mut write).await?;
     write.commit().await?;
     Ok(import)
 }
 
-/// A newer list knows better which identifiers an account goes by; one that tells none says nothing about them.
-async fn forget_identifiers(
-    connection: &mut AnyConnection,
-    institution: &Institution,
-    list: &List<'_>,
-) -> Result<(), StoreError> {
-    let told: Vec<&AccountId> =
-        list.iter().filter(|(_, others)| !others.is_empty()).map(|(account, _)| *account).collect();
-    for some in told.chunks(AT_ONCE) {
-        let head = "DELETE FROM report_alias WHERE institution = $1 AND identifier";
-        let mut query = places::list(head, 2, some.len(), "").bind(institution.as_str());
-        for account in some {
-            query = query.bind(account.identifier());
-        }
-        query.execute(&mut *connection).await.map_err(StoreError::during("replace an account's identifiers"))?;
-    }
-    Ok(())
-}
-
-async fn note_identifiers(
-    connection: &mut AnyConnection,
-    institution: &Institution,
-    some: &[(&AccountId, &AccountId)],
-) -> Result<(), StoreError> {
-    let head = "INSERT INTO report_alias (institution, alias, identifier)";
-    let mut query = places::insert(head, some.len(), 3, " ON CONFLICT (institution, alias, identifier) DO NOTHING");
-    for (account, other) in some {
-        query = query.bind(institution.as_str()).bind(other.identifier()).bind(account.identifier());
-    }
-    query.execute(connection).await.map(drop).map_err(StoreError::during("note an account's identifiers"))
-}
-
-/// Which of `some` accounts the identity service let in since then, under an identifier that leads to them.
-async fn held<'a>(
-    connection: &mut AnyConnection,
-    institution: &Institution,
-    some: &[&'a AccountId],
-    list: &List<'a>,
-    since: Timestamp,
-) -> Result<HashSet<&'a AccountId>, StoreError> {
-    let mut owners: HashMap<&str, Vec<&'a AccountId>> = HashMap::new();
-    for account in some {
-        owners.entry(account.identifier()).or_default().push(account);
-        for other in list.get(account).into_iter().flatten() {
-            owners.entry(other.identifier()).or_default().push(account);
-        }
-    }
-    let identifiers: Vec<&str> = owners.keys().copied().collect();
-    let mut held = HashSet::new();
-    for some in identifiers.chunks(AT_ONCE) {
-        let head = "SELECT DISTINCT identifier FROM habit WHERE institution = $1 AND accepted_at >= $2 AND identifier";
-        let mut query = places::list(head, 3, some.len(), "").bind(institution.as_str()).bind(since.as_millis());
-        for identifier in some {
-            query = query.bind(*identifier);
-        }
-        let found = query.fetch_all(&mut *connection).await.map_err(StoreError::during("look for accounts let in"))?;
-        for found in found {
-            let identifier = row::text(&found, "identifier")?;
-            for account in owners.get(&*identifier).into_iter().flatten() {
-                if account.identifier() == identifier || leads_to(connection, account, &identifier).await? {
-                    held.insert(*account);
-                }
-            }
-        }
-    }
-    Ok(held)
-}
-
-async fn leads_to(connection: &mut AnyConnection, account: &AccountId, identifier: &str) -> Result<bool, StoreError> {
-    let other =
-        AccountId::parse(account.institution(), identifier).map_err(|_| StoreError::unreadable("identifier"))?;
-    Ok(report::owner(connection, &other).await? == *account)
-}
-
-/// What is the same for every account of one import.
+/// One import. Its rows are those that were listed last at its moment.
 struct Importing<'a> {
+    connection: &'a mut AnyConnection,
     institution: &'a Institution,
     /// The number of who imports.
     actor: &'a str,
@@ -186,102 +106,203 @@ struct Importing<'a> {
     tallies: Tallies,
 }
 
+/// The flags of an import's rows, with the institution as `$1` and its moment as `$2`.
+const FLAGS: &str = "report_row JOIN flag ON flag.institution = report_row.institution \
+     AND flag.identifier = report_row.identifier WHERE report_row.institution = $1 AND report_row.last_listed = $2";
+
 impl Importing<'_> {
-    /// Writes rows of the list; gives how many are new.
-    async fn note_rows(&self, connection: &mut AnyConnection, some: &[&AccountId]) -> Result<u64, StoreError> {
-        if some.is_empty() {
-            return Ok(0);
-        }
-        let failed = || StoreError::during("import rows of the list");
-        let head = "SELECT COUNT(*) AS known FROM report_row WHERE institution = $1 AND identifier";
-        let known = self.among(head, some).fetch_one(&mut *connection).await.map_err(failed())?;
-        let mut query = places::insert(
-            "INSERT INTO report_row (institution, identifier, first_listed, last_listed)",
-            some.len(),
-            4,
-            " ON CONFLICT (institution, identifier) DO UPDATE SET last_listed = excluded.last_listed",
-        );
-        for account in some {
-            let (institution, at) = (self.institution.as_str(), self.at.as_millis());
-            query = query.bind(institution).bind(account.identifier()).bind(at).bind(at);
-        }
-        query.execute(connection).await.map_err(failed())?;
-        Ok(count(some.len()).saturating_sub(row::count(&known, "known")?))
+    /// A statement whose first two places are the institution and the moment.
+    fn statement(&self, text: String) -> Query<'static, Any, AnyArguments> {
+        // Texts are put together of constants and places only.
+        sqlx::query(AssertSqlSafe(text)).bind(self.institution.to_string()).bind(self.at.as_millis())
     }
 
-    /// Opens a flag for each of `some` accounts, or notes on a flag that stands that the list has it too; gives how many
-    /// were opened. A list lags behind: it brings back no flag that was closed.
-    async fn flag(&mut self, connection: &mut AnyConnection, some: &[&AccountId]) -> Result<u64, StoreError> {
-        if some.is_empty() {
-            return Ok(0);
-        }
-        let head = "SELECT identifier, state, (SELECT COUNT(*) FROM flag_reason WHERE flag_id = flag.id \
-                    AND reason = 'reported') AS knew FROM flag WHERE institution = $1 AND identifier";
-        let found = self.among(head, some).fetch_all(&mut *connection).await;
-        let mut flagged = HashMap::new();
-        for found in &found.map_err(StoreError::during("look flags up"))? {
-            let is_active = FlagState::is_active(flag_row::state(found, "state")?);
-            flagged.insert(row::text(found, "identifier")?, is_active && !row::yes(found, "knew")?);
-        }
-        let mut unflagged = Vec::new();
-        for account in some {
-            match flagged.get(account.identifier()) {
-                None => unflagged.push(*account),
-                Some(true) => self.add_to_flag(connection, account).await?,
-                Some(false) => {}
+    async fn count_rows(&mut self) -> Result<u64, StoreError> {
+        let found = sqlx::query("SELECT COUNT(*) AS total FROM report_row WHERE institution = $1")
+            .bind(self.institution.as_str())
+            .fetch_one(&mut *self.connection)
+            .await
+            .map_err(StoreError::during("count the rows of the list"))?;
+        row::count(&found, "total")
+    }
+
+    async fn note_rows(&mut self, list: &List<'_>, written: &mut (dyn FnMut(u64) + Send)) -> Result<(), StoreError> {
+        let accounts: Vec<&AccountId> = list.keys().copied().collect();
+        for some in accounts.chunks(AT_ONCE) {
+            let mut query = self.statement(format!(
+                "INSERT INTO report_row (institution, identifier, first_listed, last_listed) VALUES {} \
+                 ON CONFLICT (institution, identifier) DO UPDATE SET last_listed = excluded.last_listed",
+                places::rows("($1, ?, $2, $2)", 3, some.len())
+            ));
+            for account in some {
+                query = query.bind(account.identifier());
             }
+            query.execute(&mut *self.connection).await.map_err(StoreError::during("import rows of the list"))?;
+            written(count(some.len()));
         }
-        self.open(connection, &unflagged).await
-    }
-
-    async fn open(&mut self, connection: &mut AnyConnection, some: &[&AccountId]) -> Result<u64, StoreError> {
-        let subjects = trail::subjects(connection, some).await?;
-        let mut flags = Vec::with_capacity(some.len());
-        for account in some {
-            let subject = subjects.get(account.identifier()).ok_or(StoreError::unreadable("number"))?;
-            let id = FlagId::stored(trail::number()?);
-            let mut flag = FlagRow::new(id, (*account).clone(), subject.clone(), self.at);
-            flag.find(Finding::LISTED, None, (self.at, self.at), 1);
-            flag.count = 1;
-            self.tallies.note(None, Some(&flag), self.at);
-            flags.push(flag);
-        }
-        flag_row::save_all(connection, &flags).await?;
-        let entries: Vec<Entry<'_>> = flags
-            .iter()
-            .map(|flag| Entry {
-                at: self.at,
-                subject: &flag.subject,
-                flag: flag.id.as_str(),
-                event: "open",
-                before: "",
-                after: flag.life.state.label(),
-                reasons: Reason::Reported.code(),
-                actor: self.actor,
-                note: "",
-            })
-            .collect();
-        trail::append_all(connection, &entries).await?;
-        Ok(count(flags.len()))
-    }
-
-    async fn add_to_flag(&mut self, connection: &mut AnyConnection, account: &AccountId) -> Result<(), StoreError> {
-        let Some(before) = flag_row::of_account(connection, account).await? else { return Ok(()) };
-        let mut flag = before.clone();
-        flag.find(Finding::LISTED, None, (self.at, self.at), 1);
-        flag_row::save(connection, &flag).await?;
-        record::append(connection, Some(&before), &flag, "find", (self.actor, ""), self.at).await?;
-        self.tallies.note(Some(&before), Some(&flag), self.at);
         Ok(())
     }
 
-    /// A question about `some` accounts of the institution.
-    fn among(&self, head: &str, some: &[&AccountId]) -> Query<'static, Any, AnyArguments> {
-        let mut query = places::list(head, 2, some.len(), "").bind(self.institution.as_str().to_owned());
-        for account in some {
-            query = query.bind(account.identifier().to_owned());
+    /// A newer list knows better which identifiers an account goes by; one that tells none says nothing about them.
+    async fn note_identifiers(&mut self, list: &List<'_>) -> Result<(), StoreError> {
+        let failed = || StoreError::during("note accounts' identifiers");
+        let told: Vec<&AccountId> = list.iter().filter(|(_, others)| !others.is_empty()).map(|(one, _)| *one).collect();
+        for some in told.chunks(AT_ONCE) {
+            let places = places::rows("?", 2, some.len());
+            let text = format!("DELETE FROM report_alias WHERE institution = $1 AND identifier IN ({places})");
+            let mut query = sqlx::query(AssertSqlSafe(text)).bind(self.institution.as_str());
+            for account in some {
+                query = query.bind(account.identifier());
+            }
+            query.execute(&mut *self.connection).await.map_err(failed())?;
         }
-        query
+        let others: Vec<(&AccountId, &AccountId)> =
+            list.iter().flat_map(|(account, others)| others.iter().map(|other| (*other, *account))).collect();
+        for some in others.chunks(AT_ONCE) {
+            let text = format!(
+                "INSERT INTO report_alias (institution, alias, identifier) VALUES {} \
+                 ON CONFLICT (institution, alias, identifier) DO NOTHING",
+                places::rows("($1, ?, ?)", 2, some.len())
+            );
+            let mut query = sqlx::query(AssertSqlSafe(text)).bind(self.institution.as_str());
+            for (other, account) in some {
+                query = query.bind(other.identifier()).bind(account.identifier());
+            }
+            query.execute(&mut *self.connection).await.map_err(failed())?;
+        }
+        Ok(())
+    }
+
+    /// Takes off the list whom the identity service let in lately, under any identifier that leads to them; gives how
+    /// many these are, and how many of them were in no list before.
+    async fn take_off_held(&mut self) -> Result<(u64, u64), StoreError> {
+        let removed = self
+            .statement(
+                "DELETE FROM report_row WHERE institution = $1 AND last_listed = $2 AND (EXISTS (\
+                     SELECT 1 FROM habit WHERE habit.institution = report_row.institution \
+                     AND habit.identifier = report_row.identifier AND habit.accepted_at >= $3\
+                 ) OR EXISTS (\
+                     SELECT 1 FROM report_alias JOIN habit ON habit.institution = report_alias.institution \
+                     AND habit.identifier = report_alias.alias AND habit.accepted_at >= $3 \
+                     WHERE report_alias.institution = report_row.institution \
+                     AND report_alias.identifier = report_row.identifier \
+                     AND NOT EXISTS (SELECT 1 FROM report_alias AS another \
+                         WHERE another.institution = report_alias.institution AND another.alias = report_alias.alias \
+                         AND another.identifier <> report_alias.identifier) \
+                     AND NOT EXISTS (SELECT 1 FROM report_row AS own \
+                         WHERE own.institution = report_alias.institution AND own.identifier = report_alias.alias)\
+                 )) RETURNING first_listed"
+                    .to_owned(),
+            )
+            .bind(self.at.before(LAG).as_millis())
+            .fetch_all(&mut *self.connection)
+            .await
+            .map_err(StoreError::during("look for accounts that were let in"))?;
+        let mut anew = 0;
+        for found in &removed {
+            anew += u64::from(row::time(found, "first_listed")? == self.at);
+        }
+        Ok((count(removed.len()), anew))
+    }
+
+    /// Notes on flags that stand that the list has their accounts too. A list lags behind: it brings back no flag that
+    /// was closed.
+    async fn add_to_flags(&mut self) -> Result<(), StoreError> {
+        let text = format!(
+            "SELECT flag.id, flag.state FROM {FLAGS} AND NOT EXISTS (SELECT 1 FROM flag_reason \
+             WHERE flag_reason.flag_id = flag.id AND flag_reason.reason = 'reported')"
+        );
+        let found = self.statement(text).fetch_all(&mut *self.connection).await;
+        for found in found.map_err(StoreError::during("look for flags of the list"))? {
+            if !FlagState::is_active(flag_row::state(&found, "state")?) {
+                continue;
+            }
+            let id = FlagId::stored(row::text(&found, "id")?);
+            let Some(before) = flag_row::of_id(self.connection, &id).await? else { continue };
+            let mut flag = before.clone();
+            flag.find(Finding::LISTED, None, (self.at, self.at), 1);
+            flag_row::save(self.connection, &flag).await?;
+            record::append(self.connection, Some(&before), &flag, "find", (self.actor, ""), self.at).await?;
+            self.tallies.note(Some(&before), Some(&flag), self.at);
+        }
+        Ok(())
+    }
+
+    /// Opens a flag for each row whose account has none; gives how many.
+    async fn open_flags(&mut self) -> Result<u64, StoreError> {
+        let text = "SELECT report_row.institution, report_row.identifier FROM report_row LEFT JOIN flag \
+                    ON flag.institution = report_row.institution AND flag.identifier = report_row.identifier \
+                    WHERE report_row.institution = $1 AND report_row.last_listed = $2 AND flag.id IS NULL";
+        let found = self.statement(text.to_owned()).fetch_all(&mut *self.connection).await;
+        let mut fresh = Vec::new();
+        for found in &found.map_err(StoreError::during("look for accounts without a flag"))? {
+            fresh.push((trail::number()?, row::account(found, "identifier")?));
+        }
+        // In the order of their ids, which are random: the trail's order tells nothing of the accounts' names.
+        fresh.sort_unstable();
+        for some in fresh.chunks(AT_ONCE) {
+            self.insert_flags(some).await?;
+        }
+        let Some((_, account)) = fresh.into_iter().next() else { return Ok(0) };
+        let opened = self.finish_flags().await?;
+        let mut flag = FlagRow::new(FlagId::stored(String::new()), account, String::new(), self.at);
+        flag.find(Finding::LISTED, None, (self.at, self.at), 1);
+        self.tallies.note_opened(&flag, opened, self.at);
+        Ok(opened)
+    }
+
+    async fn insert_flags(&mut self, some: &[(String, AccountId)]) -> Result<(), StoreError> {
+        let mut query = self.statement(format!(
+            "INSERT INTO subject (number, institution, identifier) VALUES {} \
+             ON CONFLICT (institution, identifier) DO NOTHING",
+            places::rows("(?, $1, ?)", 3, some.len())
+        ));
+        for (_, account) in some {
+            query = query.bind(trail::number()?).bind(account.identifier());
+        }
+        query.execute(&mut *self.connection).await.map_err(StoreError::during("number accounts"))?;
+        let mut query = self
+            .statement(format!(
+                "INSERT INTO flag (id, institution, identifier, subject, state, severity, confidence, first_seen, \
+                 last_seen, count) SELECT fresh.column1, $1, fresh.column2, subject.number, $3, $4, $5, $2, $2, 1 \
+                 FROM (VALUES {}) AS fresh JOIN subject \
+                 ON subject.institution = $1 AND subject.identifier = fresh.column2",
+                places::rows("(?, ?)", 6, some.len())
+            ))
+            .bind(FlagState::Open.label())
+            .bind(flag_row::rank(Finding::LISTED.severity))
+            .bind(flag_row::sureness(Finding::LISTED.confidence));
+        for (id, account) in some {
+            query = query.bind(id).bind(account.identifier());
+        }
+        query.execute(&mut *self.connection).await.map(drop).map_err(StoreError::during("open flags"))
+    }
+
+    /// Gives the new flags their reason and their row in the trail; gives how many they are.
+    async fn finish_flags(&mut self) -> Result<u64, StoreError> {
+        let text = format!(
+            "INSERT INTO flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, flag_state, \
+             flag_severity, flag_last_seen) SELECT flag.id, $3, flag.severity, flag.confidence, $2, $2, 1, flag.state, \
+             flag.severity, flag.last_seen FROM {FLAGS} AND flag.first_seen = $2 \
+             AND NOT EXISTS (SELECT 1 FROM flag_reason AS known WHERE known.flag_id = flag.id) ORDER BY flag.id"
+        );
+        let reason = self.statement(text).bind(Finding::LISTED.reason.code());
+        reason.execute(&mut *self.connection).await.map_err(StoreError::during("record flags' reasons"))?;
+        let failed = || StoreError::during("add to the trail");
+        let text = format!(
+            "INSERT INTO trail (seq, at, subject, flag_id, event, state_before, state_after, reasons, actor, note) \
+             SELECT trail_head.seq + ROW_NUMBER() OVER (ORDER BY flag.id), $2, flag.subject, flag.id, 'open', '', \
+             flag.state, $3, $4, '' FROM trail_head, {FLAGS} AND flag.first_seen = $2 AND trail_head.one = 1 \
+             AND NOT EXISTS (SELECT 1 FROM trail AS known WHERE known.flag_id = flag.id) ORDER BY flag.id"
+        );
+        let entries = self.statement(text).bind(Finding::LISTED.reason.code()).bind(self.actor.to_owned());
+        let added = entries.execute(&mut *self.connection).await.map_err(failed())?.rows_affected();
+        sqlx::query("UPDATE trail_head SET seq = seq + $1 WHERE one = 1")
+            .bind(row::stored(added))
+            .execute(&mut *self.connection)
+            .await
+            .map_err(failed())?;
+        Ok(added)
     }
 }
 

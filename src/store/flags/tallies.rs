@@ -54,15 +54,8 @@ impl Tallies {
     /// Notes that a flag changed, at `at`; `None` is a flag that is not there.
     pub(crate) fn note(&mut self, before: Option<&FlagRow>, after: Option<&FlagRow>, at: Timestamp) {
         for (flag, step) in [(before, -1), (after, 1)] {
-            let Some(flag) = flag else { continue };
-            let (institution, state) = (flag.account.institution().as_str(), flag.life.state.label());
-            let mut add = |label: String| {
-                *self.totals.entry((institution.to_owned(), state, label)).or_default() += step;
-            };
-            add(ALL.to_owned());
-            add(format!("severity:{}", rank(flag.severity())));
-            for reason in flag.telling() {
-                add(format!("reason:{}", reason.reason.code()));
+            if let Some(flag) = flag {
+                self.add(flag, step);
             }
         }
         let is_active = |flag: Option<&FlagRow>| flag.is_some_and(|flag| flag.life.state.is_active());
@@ -75,6 +68,26 @@ impl Tallies {
             } else {
                 of_day.1 += 1;
             }
+        }
+    }
+
+    /// Notes that so many flags like this one were opened, at `at`.
+    pub(crate) fn note_opened(&mut self, flag: &FlagRow, count: u64, at: Timestamp) {
+        let step = row::stored(count);
+        self.add(flag, step);
+        let day = at.as_millis().div_euclid(DAY_MILLIS);
+        self.days.entry((day, flag.account.institution().as_str().to_owned())).or_default().0 += step;
+    }
+
+    fn add(&mut self, flag: &FlagRow, step: i64) {
+        let (institution, state) = (flag.account.institution().as_str(), flag.life.state.label());
+        let mut add = |label: String| {
+            *self.totals.entry((institution.to_owned(), state, label)).or_default() += step;
+        };
+        add(ALL.to_owned());
+        add(format!("severity:{}", rank(flag.severity())));
+        for reason in flag.telling() {
+            add(format!("reason:{}", reason.reason.code()));
         }
     }
 

@@ -1,13 +1,11 @@
 //! The trail: what happened to flags, and who did it. Rows are added and never changed; the database itself refuses.
 //! A row names nobody: numbers lead to names and notes for as long as those are kept.
 
-use std::collections::HashMap;
-
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::domain::{AccountId, Timestamp};
-use crate::store::{StoreError, places, row};
+use crate::store::{StoreError, row};
 
 /// The actor of what nobody did: the rules themselves.
 pub const GATEWAY: &str = "gateway";
@@ -48,10 +46,6 @@ pub(crate) struct Entry<'a> {
     pub(crate) note: &'a str,
 }
 
-const COLUMNS: usize = 10;
-const APPEND: &str =
-    "INSERT INTO trail (seq, at, subject, flag_id, event, state_before, state_after, reasons, actor, note)";
-
 /// Takes the turn to change flags: whoever else wants to, on whatever node, waits until this write ends.
 pub(crate) async fn take_turn(connection: &mut AnyConnection) -> Result<(), StoreError> {
     sqlx::query("UPDATE trail_head SET seq = seq WHERE one = 1")
@@ -63,37 +57,29 @@ pub(crate) async fn take_turn(connection: &mut AnyConnection) -> Result<(), Stor
 
 /// Adds a row.
 pub(crate) async fn append(connection: &mut AnyConnection, entry: &Entry<'_>) -> Result<(), StoreError> {
-    append_all(connection, std::slice::from_ref(entry)).await
-}
-
-/// Adds some hundred rows, in order.
-pub(crate) async fn append_all(connection: &mut AnyConnection, entries: &[Entry<'_>]) -> Result<(), StoreError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
     let failed = || StoreError::during("add to the trail");
-    let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-    let head = sqlx::query("UPDATE trail_head SET seq = seq + $1 WHERE one = 1 RETURNING seq")
-        .bind(count)
+    let head = sqlx::query("UPDATE trail_head SET seq = seq + 1 WHERE one = 1 RETURNING seq")
         .fetch_one(&mut *connection)
         .await
         .map_err(failed())?;
-    let first = row::number(&head, "seq")? - count + 1;
-    let mut query = places::insert(APPEND, entries.len(), COLUMNS, "");
-    for (seq, entry) in (first..).zip(entries) {
-        query = query
-            .bind(seq)
-            .bind(entry.at.as_millis())
-            .bind(entry.subject)
-            .bind(entry.flag)
-            .bind(entry.event)
-            .bind(entry.before)
-            .bind(entry.after)
-            .bind(entry.reasons)
-            .bind(entry.actor)
-            .bind(entry.note);
-    }
-    query.execute(connection).await.map(drop).map_err(failed())
+    sqlx::query(
+        "INSERT INTO trail (seq, at, subject, flag_id, event, state_before, state_after, reasons, actor, note) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(row::number(&head, "seq")?)
+    .bind(entry.at.as_millis())
+    .bind(entry.subject)
+    .bind(entry.flag)
+    .bind(entry.event)
+    .bind(entry.before)
+    .bind(entry.after)
+    .bind(entry.reasons)
+    .bind(entry.actor)
+    .bind(entry.note)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(failed())
 }
 
 /// The rows of a flag, oldest first.
@@ -129,32 +115,19 @@ fn record(found: &AnyRow) -> Result<TrailRecord, StoreError> {
 
 /// The random number that stands for an account in the trail; made when it has none.
 pub(crate) async fn subject(connection: &mut AnyConnection, account: &AccountId) -> Result<String, StoreError> {
-    let found = subjects(connection, &[account]).await?;
-    found.into_values().next().ok_or(StoreError::unreadable("number"))
-}
-
-/// The numbers of some hundred accounts of one institution, each given once, by their identifiers.
-pub(crate) async fn subjects(
-    connection: &mut AnyConnection,
-    accounts: &[&AccountId],
-) -> Result<HashMap<String, String>, StoreError> {
-    if accounts.is_empty() {
-        return Ok(HashMap::new());
-    }
     let failed = || StoreError::during("number an account");
     // The assignment changes nothing: a row that is there already is returned by it.
-    let mut query = places::insert(
-        "INSERT INTO subject (number, institution, identifier)",
-        accounts.len(),
-        3,
-        " ON CONFLICT (institution, identifier) DO UPDATE SET identifier = excluded.identifier \
-         RETURNING number, identifier",
-    );
-    for account in accounts {
-        query = query.bind(number()?).bind(account.institution().as_str()).bind(account.identifier());
-    }
-    let found = query.fetch_all(connection).await.map_err(failed())?;
-    found.iter().map(|found| Ok((row::text(found, "identifier")?, row::text(found, "number")?))).collect()
+    let found = sqlx::query(
+        "INSERT INTO subject (number, institution, identifier) VALUES ($1, $2, $3) \
+         ON CONFLICT (institution, identifier) DO UPDATE SET identifier = excluded.identifier RETURNING number",
+    )
+    .bind(number()?)
+    .bind(account.institution().as_str())
+    .bind(account.identifier())
+    .fetch_one(connection)
+    .await
+    .map_err(failed())?;
+    row::text(&found, "number")
 }
 
 /// The number of somebody who acts; made when they have none.

@@ -136,17 +136,19 @@ async fn a_long_list_is_written_piece_by_piece_in_one_write(fresh: Fresh) {
     let (table, mut note) = (fresh.database.flags(), |count| steps.push(count));
     let done = table.import(&institution, &list, "digest", ("mia", at(5)), &mut note).await.expect("imported");
     assert_eq!(done.opened, 1_234);
-    assert_eq!(steps, [500, 500, 234]);
+    assert_eq!(steps.iter().sum::<u64>(), 1_234);
     let page = fresh.database.flags().page(&FlagFilter::default(), FlagOrder::Account, None, 2_000).await.expect("all");
     assert_eq!(page.flags.len(), 1_234);
     let mut numbers = Vec::new();
-    for flag in [&page.flags[0], &page.flags[499], &page.flags[500], &page.flags[1_233]] {
+    for flag in &page.flags {
         let detail = fresh.database.flags().show(&flag.id).await.expect("shown").expect("there");
         assert_eq!((detail.trail.len(), &*detail.trail[0].event), (1, "open"));
         assert_eq!(detail.trail[0].actor.as_deref(), Some("mia"));
         numbers.push(detail.trail[0].seq);
     }
-    assert_eq!(numbers, [1, 500, 501, 1_234]);
+    assert!(!numbers.is_sorted(), "their order tells nothing of names");
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=1_234).collect::<Vec<u64>>());
     let totals = fresh.database.flags().totals().await.expect("totals");
     assert_eq!((totals.len(), totals[0].all), (1, 1_234));
     let next = record(&fresh.database, "b1233", vec![seen(refused(Rejection::WrongPassword), at(6))]).await;
