@@ -2,6 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot start the program has nothing to say")]
 
+#[path = "cli/report.rs"]
+mod report;
+
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
