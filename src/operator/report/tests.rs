@@ -65,6 +65,15 @@ fn a_digest_stands_for_the_bytes_and_not_for_what_they_say() {
     assert_ne!(digest("Primary Identifier\nreader\n"), digest("Primary Identifier\r\nreader\r\n"));
 }
 
+/// A file on a disk that fails.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("gone"))
+    }
+}
+
 #[test]
 fn a_file_that_is_too_large_or_fails_halfway_is_refused() {
     let refused = |input: &mut dyn Read| {
@@ -74,12 +83,6 @@ fn a_file_that_is_too_large_or_fails_halfway_is_refused() {
     let large = refused(&mut io::repeat(b'x').take(most + 1));
     assert_eq!(large, "list.csv: is larger than 64 MiB: export fewer columns\nnothing was imported");
 
-    struct Broken;
-    impl Read for Broken {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::Error::other("gone"))
-        }
-    }
     let broken = refused(&mut "Primary Identifier\nreader\n".as_bytes().chain(Broken));
     assert_eq!(broken, "list.csv: cannot be read: gone\nnothing was imported");
 }
@@ -97,8 +100,8 @@ fn a_long_list_is_read_with_word_of_it_and_no_longer_than_a_million_rows() {
 
 #[test]
 fn an_account_has_so_many_identifiers_and_no_more() {
-    let rows: String = (0..70).map(|n| format!("reader,{n}\n")).collect();
-    let text = format!("Primary Identifier,Barcode\n{rows}");
+    let rows: Vec<String> = (0..70).map(|n| format!("reader,{n}")).collect();
+    let text = format!("Primary Identifier,Barcode\n{}", rows.join("\n"));
     let error = read_list(&institution(), "list.csv", text.as_bytes(), &mut |_| ()).expect_err("refused");
     assert!(error.told()[0].text.contains("more than 64 further identifiers"), "{error}");
     assert_eq!(error.told()[0].line, Some(66));
