@@ -4,6 +4,8 @@
 
 #[path = "cli/archive.rs"]
 mod archive;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/usage.rs"]
 mod usage;
 

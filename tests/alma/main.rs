@@ -6,6 +6,7 @@ mod answers;
 mod fake;
 mod faults;
 mod outage;
+mod report;
 mod shield;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]

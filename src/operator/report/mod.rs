@@ -8,6 +8,8 @@ mod import;
 mod problem;
 mod quoting;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use import::{ImportView, LeftOutView, Reports};
 pub use problem::{ListProblem, ListProblems};

@@ -106,11 +106,7 @@ async fn record_one(
 }
 
 /// A flag that is not written yet.
-pub(crate) async fn begin(
-    connection: &mut AnyConnection,
-    account: &AccountId,
-    at: Timestamp,
-) -> Result<FlagRow, StoreError> {
+async fn begin(connection: &mut AnyConnection, account: &AccountId, at: Timestamp) -> Result<FlagRow, StoreError> {
     let subject = trail::subject(connection, account).await?;
     Ok(FlagRow::new(FlagId::stored(trail::number()?), account.clone(), subject, at))
 }
