@@ -103,7 +103,7 @@ impl Gateway {
         let (flags, receiver) = FlagQueue::new(settings.flags.queue, metrics.clone());
         let (first_accepted, accepted_receiver) = mpsc::channel(ACCEPTED_WAITING);
         let asks = TaskTracker::new();
-        let (ledger, ledger_receiver) = Ledger::new(metrics.clone());
+        let (ledger, ledger_receiver) = Ledger::new(settings.shield.store_wait, metrics.clone());
         let shield = Shield::new(settings.shield.accounts, ledger, metrics.clone());
         let shield = (shield, CallerRates::new(&settings.shield.rates));
         let verifier =

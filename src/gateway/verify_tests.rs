@@ -44,7 +44,7 @@ impl IdentityService for Slow {
 
 fn verifier() -> Arc<Verifier> {
     let metrics = Metrics::new();
-    let (ledger, _) = Ledger::new(metrics.clone());
+    let (ledger, _) = Ledger::new(Duration::ZERO, metrics.clone());
     let shield = (Shield::new(100, ledger, metrics.clone()), CallerRates::new(&RateSettings::default()));
     let (asks, clock) = (TaskTracker::new(), Arc::new(Still));
     Arc::new(Verifier::new(&CacheSettings::default(), [1; 32], shield, asks, clock, metrics))

@@ -3,8 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot do its own part has failed")]
 
+mod postgres;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "other test programs use more of it")]
+#[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
 
 /// What `run.py` says under this name.

@@ -2,8 +2,11 @@
 
 pub(crate) mod bench;
 pub(crate) mod client;
+pub(crate) mod fake;
 pub(crate) mod gateway;
+pub(crate) mod lives;
 pub(crate) mod messages;
 pub(crate) mod process;
+pub(crate) mod scribe;
 pub(crate) mod signin;
 pub(crate) mod until;

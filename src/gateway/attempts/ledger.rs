@@ -13,8 +13,6 @@ use crate::domain::{AccountId, Gate};
 use crate::store::{AttemptStore, Reservation, Reserved, Settled, Settlement, StoreError};
 use crate::telemetry::Metrics;
 
-/// How long a sign-in waits for the store.
-const STORE_WAIT: Duration = Duration::from_millis(50);
 /// How often a store that is away is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// What may wait for the worker.
@@ -37,6 +35,8 @@ pub(crate) struct Away;
 pub(crate) struct Ledger {
     queue: mpsc::Sender<Entry>,
     store: Arc<Presence>,
+    /// How long a sign-in waits for the store.
+    wait: Duration,
 }
 
 /// The worker's end, for [`keep_ledger`].
@@ -82,14 +82,14 @@ impl Presence {
 }
 
 impl Ledger {
-    /// A ledger, and its worker's end.
-    pub(crate) fn new(metrics: Metrics) -> (Self, LedgerReceiver) {
+    /// A ledger for sign-ins that wait at most `wait`, and its worker's end.
+    pub(crate) fn new(wait: Duration, metrics: Metrics) -> (Self, LedgerReceiver) {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let store = Arc::new(Presence { is_away: AtomicBool::new(false), tried: Mutex::new(Instant::now()), metrics });
-        (Self { queue, store: Arc::clone(&store) }, LedgerReceiver { queue: receiver, store })
+        (Self { queue, store: Arc::clone(&store), wait }, LedgerReceiver { queue: receiver, store })
     }
 
-    /// Asks the store for a slot, and waits at most [`STORE_WAIT`].
+    /// Asks the store for a slot, and waits a moment at most.
     pub(crate) async fn reserve(&self, reservation: Reservation) -> Result<Reserved, Away> {
         if !self.store.is_worth_asking() {
             return Err(Away);
@@ -99,7 +99,7 @@ impl Ledger {
             self.store.away("too much waits to be written");
             Away
         })?;
-        match timeout(STORE_WAIT, reserved).await {
+        match timeout(self.wait, reserved).await {
             Ok(Ok(reserved)) => Ok(reserved),
             Ok(Err(_)) => Err(Away),
             Err(_) => {
@@ -264,7 +264,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_store_that_is_away_is_tried_once_a_second_and_told_everything_when_it_is_back() {
         let store = Arc::new(Shaky::default());
-        let (ledger, receiver) = Ledger::new(Metrics::new());
+        let (ledger, receiver) = Ledger::new(Duration::from_millis(50), Metrics::new());
         let (stop, port) = (CancellationToken::new(), Arc::<Shaky>::clone(&store));
         let keeping = tokio::spawn(keep_ledger(receiver, port, stop.clone()));
         assert!(ledger.reserve(reservation()).await.is_ok());
