@@ -281,10 +281,7 @@ impl Life {
         connection.send(&bytes).await;
         drop(connection);
         let node = &self.nodes[call.node];
-        until("the call has ended", async || {
-            node.gateway.metric("soapgate_calls_total", "").await == node.sent
-        })
-        .await;
+        until("the call has ended", async || node.gateway.metric("soapgate_calls_total", "").await == node.sent).await;
         assert!(self.note(&[call]).len() <= 1, "one call asked twice");
     }
 

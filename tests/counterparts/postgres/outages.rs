@@ -1,5 +1,7 @@
 //! A PostgreSQL that is stopped, or says nothing any more, under two nodes: sign-ins go on.
 
+use std::time::Duration;
+
 use sqlx::{AnyConnection, Connection};
 
 use crate::postgres::nodes::{guess, pair, register_on};
@@ -11,23 +13,18 @@ use crate::support::scribe::Scribe;
 use crate::support::signin::{Told, sign_in};
 use crate::support::until::until;
 
+/// As it is outside tests.
+const STORE_WAIT: Duration = Duration::from_millis(50);
 const CALLERS: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 
 async fn is_alone(node: &TestGateway) -> bool {
     node.metric("soapgate_attempts_alone", "").await == 1
 }
 
-/// Signs in until both nodes have noticed that the store is back. None of these guesses may be asked.
+/// Waits until both nodes have noticed that the store is back, which they do by themselves.
 async fn until_back(nodes: &[TestGateway]) {
-    for (at, node) in nodes.iter().enumerate() {
-        let mut number = 0;
-        until("the node counts in the store again", async || {
-            number += 1;
-            let told = sign_in(node, "one", "reader", &format!("back {number} at {at}")).await;
-            assert_ne!(told, Told::Yes);
-            !is_alone(node).await
-        })
-        .await;
+    for node in nodes {
+        until("the node counts in the store again", async || !is_alone(node).await).await;
     }
 }
 
@@ -39,7 +36,7 @@ async fn health(node: &TestGateway) -> String {
 async fn while_the_server_is_stopped_each_node_allows_its_share_and_tells_of_it_afterwards() {
     let (server, service) = (Postgres::make(), Scribe::start("reader", "right").await);
     let url = server.database().await;
-    let nodes = pair(&service, &url).await;
+    let nodes = pair(&service, &url, STORE_WAIT).await;
     register_on(&nodes, &CALLERS).await;
     server.act("stop");
     assert_eq!(guess(&nodes, &service, &["one"], 4).await, 4, "floor(4 / 2) by one integration on each node");
@@ -76,7 +73,7 @@ async fn while_the_server_is_stopped_each_node_allows_its_share_and_tells_of_it_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_accepted_is_accepted_with_the_server_stopped_and_after() {
     let (server, service) = (Postgres::make(), Scribe::start("reader", "right").await);
-    let nodes = pair(&service, &server.database().await).await;
+    let nodes = pair(&service, &server.database().await, STORE_WAIT).await;
     for what in ["stop", "start"] {
         server.act(what);
         for node in &nodes {
@@ -92,7 +89,7 @@ async fn what_is_accepted_is_accepted_with_the_server_stopped_and_after() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_says_nothing_any_more_holds_no_sign_in_up() {
     let (server, service) = (Postgres::make(), Scribe::start("reader", "right").await);
-    let nodes = pair(&service, &server.database().await).await;
+    let nodes = pair(&service, &server.database().await, STORE_WAIT).await;
     register_on(&nodes, &CALLERS).await;
     server.act("freeze");
     let guessed = guess(&nodes, &service, &CALLERS, 3).await;
