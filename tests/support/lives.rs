@@ -126,6 +126,7 @@ struct Life {
 
 /// Lives one life of `steps` steps on the database of `url`, which the driver calls `driver_url`. The same `seed` gives
 /// the same steps.
+#[expect(clippy::print_stdout, reason = "shown when a life fails")]
 pub(crate) async fn live(seed: u64, steps: usize, url: &DatabaseUrl, driver_url: &str) {
     println!("a life of {steps} steps with seed {seed}");
     let mut key = [0; 32];
@@ -164,7 +165,8 @@ impl Life {
                 let name = format!("AlmaSDK-{}-institutionCode-01DEMO_INST", caller(number));
                 format!("[[integration]]\nname = \"{name}\"\nsecret = \"integration-demo\"\n")
             })
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         let population = Population::read(&format!("institution = \"01DEMO_INST\"\n{integrations}"));
         let tune = |settings: &mut Settings| {
             settings.database_url = url.clone();
@@ -302,12 +304,11 @@ impl Life {
                 let node = &mut self.nodes[call.node];
                 match asked.outcome {
                     Outcome::Accepted if calls.len() == 1 => node.knows = Some(asked.guess),
-                    Outcome::Accepted => {}
                     Outcome::Refused | Outcome::Unanswered if node.knows == Some(asked.guess) => {
                         node.knows = None;
                         self.own_taken.push(at);
                     }
-                    Outcome::Refused | Outcome::Unanswered => {}
+                    Outcome::Accepted | Outcome::Refused | Outcome::Unanswered => {}
                 }
             }
         }

@@ -51,7 +51,7 @@ impl Scribe {
     }
 
     pub(crate) fn set_password(&self, password: &str) {
-        self.0.site(|book| book.right = password.to_owned());
+        self.0.site(|book| password.clone_into(&mut book.right));
     }
 
     /// What was asked since this was last looked at.
@@ -74,17 +74,12 @@ impl Book {
 
 impl Site for Book {
     fn answer(&mut self, request: &Request) -> String {
-        let judge = |password: &str, right: &str| match password == right {
-            true => Outcome::Accepted,
-            false => Outcome::Refused,
-        };
-        match self.write(request, judge) {
-            Some(Outcome::Accepted) => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
-            _ => {
-                let error = "{\"errorsExist\":true,\"errorList\":{\"error\":[{\"errorCode\":\"401866\"}]}}";
-                reply("400 Bad Request", "application/json", error)
-            }
+        let judge = |password: &str, right: &str| if password == right { Outcome::Accepted } else { Outcome::Refused };
+        if self.write(request, judge) == Some(Outcome::Accepted) {
+            return "HTTP/1.1 204 No Content\r\n\r\n".to_owned();
         }
+        let error = "{\"errorsExist\":true,\"errorList\":{\"error\":[{\"errorCode\":\"401866\"}]}}";
+        reply("400 Bad Request", "application/json", error)
     }
 
     fn saw(&mut self, request: &Request) {
