@@ -33,7 +33,10 @@ pub(crate) async fn follow_changes(
                 gateway.follow(&news);
                 followed
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                gateway.missed_store(&error);
+                Err(error)
+            }
         };
         match followed {
             Err(ref error) if !away => tracing::warn!(error = %error, "changes.store_failed"),

@@ -57,6 +57,14 @@ impl Server {
     /// # Errors
     /// When a listener or the store cannot be opened.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        Self::start_at(settings, Arc::new(SystemClock)).await
+    }
+
+    /// The same by another clock.
+    ///
+    /// # Errors
+    /// When a listener or the store cannot be opened.
+    pub async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let bound = |what, address| bind(address).with_context(|| format!("{what} cannot listen on {address}"));
         let management_listener = bound("management.listen", settings.management_listen)?;
         let soap_listener = bound("server.listen", settings.server.listen)?;
@@ -72,7 +80,6 @@ impl Server {
         let mut background = vec![start_part(&part_ended, manage)];
 
         let database = open_database(&settings).await?;
-        let clock = Arc::new(SystemClock);
         let pool = Arc::new(HashingPool::new(&settings.hashing)?);
         let foundation = Foundation {
             database: database.clone(),
@@ -111,7 +118,7 @@ impl Server {
         let note = note_accepted(queues.accepted, database.integrations(), clock.clone(), stop_writing.clone());
         background.push(start_part(&part_ended, note));
         let store_health = foundation.health.component("store", "database", clock.now());
-        let watch = (store_health, clock.clone() as Arc<dyn Clock>);
+        let watch = (store_health, clock.clone());
         let follow = follow_changes(feed, registry, Arc::clone(&gateway), watch, stop_writing.clone());
         background.push(start_part(&part_ended, follow));
         let count = count_flags(database.flags(), foundation.metrics.clone(), stop_writing.clone());

@@ -25,6 +25,7 @@ pub(crate) fn read_shield(section: &Section<'_>) -> ShieldSettings {
             per_source: section.count("source_rate", default.rates.per_source, 1..=100_000),
             per_integration: section.count("integration_rate", default.rates.per_integration, 1..=100_000),
         },
+        store_wait: default.store_wait,
     }
 }
 

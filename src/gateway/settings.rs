@@ -57,11 +57,13 @@ pub struct ShieldSettings {
     pub accounts: usize,
     /// How fast callers may ask.
     pub rates: RateSettings,
+    /// How long a sign-in waits for the store before its node counts alone. No file sets it.
+    pub store_wait: Duration,
 }
 
 impl Default for ShieldSettings {
     fn default() -> Self {
-        Self { accounts: 200_000, rates: RateSettings::default() }
+        Self { accounts: 200_000, rates: RateSettings::default(), store_wait: Duration::from_millis(50) }
     }
 }
 

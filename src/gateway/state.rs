@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{AccountId, Clock, Fact, IncidentId, IntegrationName};
-use crate::gateway::attempts::{CallerRates, Ledger, LedgerReceiver, Shield};
+use crate::gateway::attempts::{CallerRates, LedgerReceiver, Shield};
 use crate::gateway::call::{Call, Reply};
 use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver, Sighting};
 use crate::gateway::incidents::Incidents;
@@ -25,7 +25,7 @@ use crate::gateway::usage::{UsageBuffer, UsageKeeper};
 use crate::gateway::verify::Verifier;
 use crate::identity::IntegrationRegistry;
 use crate::soap::Version;
-use crate::store::{Change, News};
+use crate::store::{Change, News, StoreError};
 use crate::telemetry::{CallKind, Metrics};
 
 /// The settings of what calls share.
@@ -110,8 +110,7 @@ impl Gateway {
         let (flags, receiver) = FlagQueue::new(settings.flags.queue, metrics.clone());
         let (first_accepted, accepted_receiver) = mpsc::channel(ACCEPTED_WAITING);
         let asks = TaskTracker::new();
-        let (ledger, ledger_receiver) = Ledger::new(metrics.clone());
-        let shield = Shield::new(settings.shield.accounts, ledger, metrics.clone());
+        let (shield, ledger_receiver) = Shield::new(&settings.shield, metrics.clone());
         let shield = (shield, CallerRates::new(&settings.shield.rates));
         let verifier =
             Verifier::new(&settings.cache, keys.cache, shield, asks.clone(), Arc::clone(&clock), metrics.clone());
@@ -163,6 +162,11 @@ impl Gateway {
             }
         }
         self.table.store(Arc::new(table));
+    }
+
+    /// Notes that the store did not answer when it was asked for changes: other nodes may be without it as well.
+    pub fn missed_store(&self, error: &StoreError) {
+        self.verifier.shield.missed_store(error);
     }
 
     /// Drops what is remembered of accounts and integrations that somebody changed.

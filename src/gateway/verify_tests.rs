@@ -10,10 +10,10 @@ use tokio_util::task::TaskTracker;
 use crate::domain::{
     AccountId, Answer, AttemptRule, Clock, Credentials, Institution, NoAnswer, Password, SignIn, Timestamp, Verdict,
 };
-use crate::gateway::attempts::{CallerRates, Ledger, Shield};
+use crate::gateway::attempts::{CallerRates, Shield};
 use crate::gateway::question::{Asked, IdentityUse, Origin};
 use crate::gateway::route::MustChangeRule;
-use crate::gateway::settings::{CacheSettings, RateSettings};
+use crate::gateway::settings::{CacheSettings, RateSettings, ShieldSettings};
 use crate::gateway::verify::{Scope, Verifier};
 use crate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService};
 use crate::telemetry::Metrics;
@@ -44,8 +44,8 @@ impl IdentityService for Slow {
 
 fn verifier() -> Arc<Verifier> {
     let metrics = Metrics::new();
-    let (ledger, _) = Ledger::new(metrics.clone());
-    let shield = (Shield::new(100, ledger, metrics.clone()), CallerRates::new(&RateSettings::default()));
+    let (shield, _) = Shield::new(&ShieldSettings::default(), metrics.clone());
+    let shield = (shield, CallerRates::new(&RateSettings::default()));
     let (asks, clock) = (TaskTracker::new(), Arc::new(Still));
     Arc::new(Verifier::new(&CacheSettings::default(), [1; 32], shield, asks, clock, metrics))
 }

@@ -86,6 +86,22 @@ impl AttemptTable {
         write.commit().await
     }
 
+    async fn note_once(&self, taken: &[(AccountId, Slot)]) -> Result<(), StoreError> {
+        let mut write = self.database.write().await?;
+        let mut ordered: BTreeMap<String, Vec<&(AccountId, Slot)>> = BTreeMap::new();
+        for one in taken {
+            ordered.entry(person(&mut write, &one.0).await?).or_default().push(one);
+        }
+        for (subject, slots) in ordered {
+            for (account, slot) in slots {
+                touch(&mut write, &subject, slot.at).await?;
+                still_is(&mut write, account, &subject).await?;
+                insert(&mut write, &subject, slot).await?;
+            }
+        }
+        write.commit().await
+    }
+
     async fn join_once(&self, alias: &AccountId, person: &AccountId) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
         join(&mut write, alias, person).await?;
@@ -100,6 +116,10 @@ impl AttemptStore for AttemptTable {
 
     fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()> {
         Box::pin(in_time(again(|| self.settle_once(settled))))
+    }
+
+    fn note<'a>(&'a self, taken: &'a [(AccountId, Slot)]) -> AttemptFuture<'a, ()> {
+        Box::pin(in_time(again(|| self.note_once(taken))))
     }
 
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()> {
@@ -164,7 +184,8 @@ async fn touch(write: &mut Write, person: &str, at: Timestamp) -> Result<(), Sto
     let connection: &mut AnyConnection = write;
     sqlx::query(
         "INSERT INTO attempt_account (subject, last_success, touched_at) VALUES ($1, NULL, $2) \
-         ON CONFLICT (subject) DO UPDATE SET touched_at = excluded.touched_at",
+         ON CONFLICT (subject) DO UPDATE SET touched_at = CASE WHEN excluded.touched_at > attempt_account.touched_at \
+         THEN excluded.touched_at ELSE attempt_account.touched_at END",
     )
     .bind(person)
     .bind(at.as_millis())

@@ -78,6 +78,9 @@ pub trait AttemptStore: Send + Sync {
     /// Notes what became of slots. Slots that are gone are passed over; to say it twice changes nothing.
     fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()>;
 
+    /// Counts slots that a node took without the store.
+    fn note<'a>(&'a self, taken: &'a [(AccountId, Slot)]) -> AttemptFuture<'a, ()>;
+
     /// Counts `alias` under `person` from now on, with what was counted under it.
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()>;
 }

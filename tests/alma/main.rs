@@ -5,6 +5,7 @@
 mod answers;
 mod fake;
 mod faults;
+mod lives;
 mod outage;
 mod report;
 mod shield;

@@ -6,6 +6,7 @@
 mod canaille;
 mod directory;
 mod keycloak;
+mod postgres;
 mod providers;
 mod samba;
 mod slapd;

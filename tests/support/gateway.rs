@@ -73,6 +73,7 @@ pub(crate) struct TestGateway {
     pub(crate) soap: SocketAddr,
     pub(crate) management: SocketAddr,
     settings: Settings,
+    clock: Arc<dyn Clock>,
     folder: TempDir,
 }
 
@@ -84,28 +85,36 @@ impl TestGateway {
 
     /// The same, with settings that no file may have: limits far below a second, so that tests see them at work.
     pub(crate) async fn start_tuned(config: &str, tune: impl FnOnce(&mut Settings)) -> Self {
-        Self::begin(config, &[Population::demo()], tune).await
+        Self::start_at(config, &[Population::demo()], Arc::new(SystemClock), tune).await
     }
 
     /// A server with this configuration and these integrations and accounts.
     pub(crate) async fn start_with(config: &str, populations: &[Population]) -> Self {
-        Self::begin(config, populations, |_| {}).await
+        Self::start_at(config, populations, Arc::new(SystemClock), |_| {}).await
     }
 
-    async fn begin(config: &str, populations: &[Population], tune: impl FnOnce(&mut Settings)) -> Self {
+    /// The same by another clock. A further node of a database that others serve already brings no population.
+    pub(crate) async fn start_at(
+        config: &str,
+        populations: &[Population],
+        clock: Arc<dyn Clock>,
+        tune: impl FnOnce(&mut Settings),
+    ) -> Self {
         let (folder, settings) = prepare(config, populations, tune).await;
-        let server = Server::start(settings.clone()).await.expect("a server");
+        Self::serve(settings, clock, folder).await
+    }
+
+    async fn serve(settings: Settings, clock: Arc<dyn Clock>, folder: TempDir) -> Self {
+        let server = Server::start_at(settings.clone(), Arc::clone(&clock)).await.expect("a server");
         let (soap, management) = (server.soap, server.management);
-        Self { server, soap, management, settings, folder }
+        Self { server, soap, management, settings, clock, folder }
     }
 
     /// Stops it in order and starts it again on the same database.
     pub(crate) async fn restart(self) -> Self {
-        let Self { server, settings, folder, .. } = self;
+        let Self { server, settings, clock, folder, .. } = self;
         server.stop().await.expect("it stops");
-        let server = Server::start(settings.clone()).await.expect("a server");
-        let (soap, management) = (server.soap, server.management);
-        Self { server, soap, management, settings, folder }
+        Self::serve(settings, clock, folder).await
     }
 
     /// The database's file.

@@ -1,5 +1,5 @@
-//! Random lives of one account: whatever is called, changed and lost, no more possibly counted failures are sent than
-//! the rule allows, in any window.
+//! Random lives of one account behind two nodes that share its slots: whatever is called, changed and lost, no more
+//! possibly counted failures are sent than the rule allows, in any window.
 
 use std::time::Duration;
 
@@ -12,46 +12,52 @@ use crate::domain::{Rejection, Timestamp};
 enum Event {
     /// Minutes go by.
     Wait(u16),
-    /// A caller presents one of a few passwords; the service may not answer.
-    Call { caller: u8, guess: u8, answers: bool },
+    /// A caller presents one of a few passwords to a node; the service may not answer.
+    Call { node: usize, caller: u8, guess: u8, answers: bool },
     /// Somebody changes the password at the service.
     Change(u8),
-    /// The process is started again: guesses are forgotten, slots are not.
-    Restart,
+    /// A node is started again: its guesses are forgotten, slots are not.
+    Restart(usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         2 => (0..40_u16).prop_map(Event::Wait),
-        12 => (0..6_u8, 0..30_u8, prop::bool::weighted(0.85))
-            .prop_map(|(caller, guess, answers)| Event::Call { caller, guess, answers }),
+        12 => (0..2_usize, 0..6_u8, 0..30_u8, prop::bool::weighted(0.85))
+            .prop_map(|(node, caller, guess, answers)| Event::Call { node, caller, guess, answers }),
         1 => (0..30_u8).prop_map(Event::Change),
-        1 => Just(Event::Restart),
+        1 => (0..2_usize).prop_map(Event::Restart),
     ]
 }
 
-/// One node's view of the account, and what the service saw of it.
+/// What a node remembers of the account.
+#[derive(Default)]
+struct Node {
+    guesses: Guesses,
+    last_accepted: Option<u8>,
+}
+
+/// Both nodes' view of the account, and what the service saw of it.
 struct Life {
     rule: AttemptRule,
     now: Timestamp,
     right: u8,
-    guesses: Guesses,
+    nodes: [Node; 2],
     slots: Vec<Slot>,
     last_success: Option<Timestamp>,
-    last_accepted: Option<u8>,
     /// Everything that the service may have counted as a failure: when, by whom, and whether in the slot of its own.
     counted: Vec<(Timestamp, Caller, bool)>,
 }
 
 impl Life {
-    fn call(&mut self, caller: u8, guess: u8, answers: bool) {
+    fn call(&mut self, node: usize, caller: u8, guess: u8, answers: bool) {
         let caller = Caller::stored(&caller.to_string());
         let by = caller.clone();
-        let kind = match self.guesses.recall(&[guess; 16], false, self.now) {
+        let kind = match self.nodes[node].guesses.recall(&[guess; 16], false, self.now) {
             Recall::Refused(_) => return,
             Recall::Ask(kind) => kind,
         };
-        if self.last_accepted == Some(guess) {
+        if self.nodes[node].last_accepted == Some(guess) {
             assert_eq!(kind, SlotKind::Own, "the password last accepted asks with a slot of its own");
         }
         let gate = decide(&self.slots, self.last_success, kind, &caller, &self.rule, self.now);
@@ -67,14 +73,14 @@ impl Life {
         };
         match said {
             Said::Accepted | Said::MustChange => {
-                (self.last_success, self.last_accepted) = (Some(self.now), Some(guess));
+                (self.last_success, self.nodes[node].last_accepted) = (Some(self.now), Some(guess));
             }
             Said::Refused(_) | Said::Unknown => {
                 self.slots.push(Slot { refused: said != Said::Unknown, ..slot });
                 self.counted.push((self.now, caller, kind == SlotKind::Own));
             }
         }
-        self.guesses.note([guess; 16], said, &by, &self.rule, self.now);
+        self.nodes[node].guesses.note([guess; 16], said, &by, &self.rule, self.now);
     }
 
     fn own_is_free(&self) -> bool {
@@ -107,18 +113,17 @@ proptest! {
             rule: AttemptRule::default(),
             now: Timestamp::from_millis(0),
             right: 0,
-            guesses: Guesses::default(),
+            nodes: Default::default(),
             slots: Vec::new(),
             last_success: None,
-            last_accepted: None,
             counted: Vec::new(),
         };
         for event in events {
             match event {
                 Event::Wait(minutes) => life.now = life.now.after(Duration::from_mins(minutes.into())),
-                Event::Call { caller, guess, answers } => life.call(caller, guess, answers),
+                Event::Call { node, caller, guess, answers } => life.call(node, caller, guess, answers),
                 Event::Change(right) => life.right = right,
-                Event::Restart => (life.guesses, life.last_accepted) = (Guesses::default(), None),
+                Event::Restart(node) => life.nodes[node] = Node::default(),
             }
             life.check();
         }

@@ -142,6 +142,32 @@ impl Memory {
         self.with(person, |entry| entry.unsaved.extend(slots));
     }
 
+    /// Every slot that the store has not been told of. From now on they count as told.
+    pub(crate) fn take_all_unsaved(&self) -> Vec<(AccountId, Slot)> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            for (person, entry) in &mut shard.lock().unwrap_or_else(PoisonError::into_inner).entries {
+                for slot in entry.unsaved.drain(..) {
+                    entry.seen.push(slot.clone());
+                    all.push((person.clone(), slot));
+                }
+            }
+        }
+        all
+    }
+
+    /// Takes them back, as the store was not told after all.
+    pub(crate) fn give_back(&self, slots: Vec<(AccountId, Slot)>) {
+        for (person, slot) in slots {
+            self.with(&person, |entry| {
+                if let Some(at) = entry.seen.iter().position(|seen| *seen == slot) {
+                    entry.seen.swap_remove(at);
+                }
+                entry.unsaved.push(slot);
+            });
+        }
+    }
+
     /// Notes what the store counts.
     pub(crate) fn see(&self, person: &AccountId, slots: Vec<Slot>, last_success: Option<Timestamp>) {
         self.with(person, |entry| {
@@ -173,9 +199,17 @@ impl Memory {
         self.with(person, judge).unwrap_or(Gate::Closed { unknown: true })
     }
 
-    /// Notes what became of an attempt: `slot` as it was reserved, `alone` when that was without the store.
-    pub(crate) fn settle(&self, person: &AccountId, slot: &Slot, alone: bool, counted: Counted, now: Timestamp) {
-        self.with(person, |entry| {
+    /// Notes what became of an attempt: `slot` as it was reserved, `alone` when that was without the store. True when the
+    /// store has something to be told.
+    pub(crate) fn settle(
+        &self,
+        person: &AccountId,
+        slot: &Slot,
+        alone: bool,
+        counted: Counted,
+        now: Timestamp,
+    ) -> bool {
+        let settle = |entry: &mut Entry| {
             if counted == Counted::Accepted {
                 entry.last_success = entry.last_success.max(Some(now));
             }
@@ -189,7 +223,9 @@ impl Memory {
                     Counted::Accepted | Counted::Unsent => {}
                 }
             }
-        });
+            !entry.unsaved.is_empty()
+        };
+        self.with(person, settle).unwrap_or(false)
     }
 
     /// Notes what was said to a guess.
@@ -281,119 +317,4 @@ impl Memory {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Institution, Rejection};
-
-    const NOW: Timestamp = Timestamp::from_millis(50 * 3_600_000);
-    const NO: Said = Said::Refused(Rejection::WrongPassword);
-
-    fn account(identifier: &str) -> AccountId {
-        AccountId::parse(&Institution::parse("01X").expect("a code"), identifier).expect("an identifier")
-    }
-
-    fn rule(nodes: u32) -> AttemptRule {
-        AttemptRule { nodes, ..AttemptRule::default() }
-    }
-
-    fn open_alone(memory: &Memory, person: &AccountId, nodes: u32) -> usize {
-        let callers = (0..30).map(|n| Caller::stored(&format!("01X/{n}")));
-        callers
-            .filter(|caller| {
-                let gate = memory.reserve_alone(person, SlotKind::First, caller, &rule(nodes), NOW);
-                matches!(gate, Gate::Open(_))
-            })
-            .count()
-    }
-
-    #[test]
-    fn a_node_alone_allows_its_share_and_counts_what_it_last_saw() {
-        let (memory, person) = (Memory::new(100), account("reader"));
-        assert!(memory.make_room(&person, NOW));
-        assert_eq!(open_alone(&memory, &person, 3), 3);
-        let seen = account("seen");
-        assert!(memory.make_room(&seen, NOW));
-        let slot = Slot { at: NOW, caller: Caller::stored("01X/z"), kind: SlotKind::First, refused: true };
-        memory.see(&seen, vec![slot; 8], None);
-        assert_eq!(open_alone(&memory, &seen, 1), 2);
-    }
-
-    #[test]
-    fn what_was_counted_alone_is_told_to_the_store_once() {
-        let (memory, person, caller) = (Memory::new(100), account("reader"), Caller::stored("01X/a"));
-        assert!(memory.make_room(&person, NOW));
-        for counted in [Counted::Refused, Counted::Accepted, Counted::Unsent, Counted::Unknown] {
-            let gate = memory.reserve_alone(&person, SlotKind::First, &caller, &rule(1), NOW);
-            assert_eq!(gate, Gate::Open(SlotKind::First));
-            let slot = Slot { at: NOW, caller: caller.clone(), kind: SlotKind::First, refused: false };
-            memory.settle(&person, &slot, true, counted, NOW);
-        }
-        let unsaved = memory.take_unsaved(&person);
-        assert_eq!(unsaved.iter().map(|slot| slot.refused).collect::<Vec<_>>(), [true, false]);
-        assert_eq!(memory.take_unsaved(&person), []);
-    }
-
-    #[test]
-    fn a_full_table_gives_up_no_live_counter_and_takes_nobody_new() {
-        let memory = Memory::new(SHARDS);
-        let mut known = Vec::new();
-        for n in 0..400 {
-            let person = account(&format!("p{n}"));
-            if memory.make_room(&person, NOW) {
-                memory.note(&person, [7; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
-                known.push(person);
-            }
-        }
-        assert_eq!(known.len(), SHARDS);
-        let later = NOW.after(SWEEP);
-        assert!(!memory.make_room(&account("stranger"), later));
-        for person in &known {
-            assert!(memory.make_room(person, later), "known ones go on");
-            let recalled = memory.recall(person, &[7; 16], false, later);
-            assert_eq!(recalled, Recall::Refused(Rejection::WrongPassword));
-        }
-        assert!(memory.make_room(&account("stranger"), NOW.after(DAY)), "what is not live any more makes room");
-    }
-
-    #[test]
-    fn identifiers_of_one_person_share_what_was_counted() {
-        let memory = Memory::new(100);
-        let (barcode, primary) = (account("2001"), account("reader"));
-        for person in [&barcode, &primary] {
-            assert!(memory.make_room(person, NOW));
-            assert_eq!(open_alone(&memory, person, 2), 5);
-        }
-        assert!(memory.join(&barcode, &primary) && !memory.join(&barcode, &primary));
-        assert!(!memory.join(&primary, &barcode), "no two are each other's alias");
-        let person = memory.person(&barcode);
-        assert_eq!(person, primary);
-        assert_eq!(open_alone(&memory, &person, 1), 0);
-    }
-
-    #[test]
-    fn an_unlock_forgets_and_a_lost_feed_forgets_refusals_only() {
-        let (memory, person) = (Memory::new(100), account("reader"));
-        assert!(memory.make_room(&person, NOW));
-        memory.note(&person, [1; 16], Said::Accepted, &Caller::stored("01X/a"), &rule(1), NOW);
-        memory.note(&person, [2; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
-        memory.forget_all();
-        assert_eq!(memory.recall(&person, &[2; 16], false, NOW), Recall::Ask(SlotKind::First));
-        assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::Own));
-        memory.clear(&person);
-        assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::First));
-    }
-
-    #[test]
-    fn closing_and_opening_are_told_once_each() {
-        let (memory, person) = (Memory::new(100), account("reader"));
-        assert!(memory.make_room(&person, NOW));
-        let (one, other) = (Caller::stored("01X/a"), Caller::stored("01X/b"));
-        let told = [true, true, false, false].map(|closed| memory.turned(&person, &one, closed));
-        assert_eq!(told, [true, false, true, false]);
-        assert!(memory.turned(&person, &one, true) && memory.turned(&person, &other, true));
-        for n in 0..100 {
-            memory.turned(&person, &Caller::stored(&n.to_string()), true);
-        }
-        assert_eq!(memory.with(&person, |entry| entry.closed.len()), Some(TOLD), "nothing grows");
-    }
-}
+mod tests;

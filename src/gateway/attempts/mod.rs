@@ -6,7 +6,6 @@ mod memory;
 mod rates;
 mod shield;
 
-pub(crate) use ledger::Ledger;
 pub use ledger::{LedgerReceiver, keep_ledger};
 pub(crate) use rates::CallerRates;
 pub(crate) use shield::Shield;

@@ -1,15 +1,17 @@
 //! The shield itself: recall, reserve, settle.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
     AccountId, Answer, AttemptRule, Caller, Gate, GuessTag, NoAnswer, Recall, Rejection, Repeat, Said, Slot, SlotKind,
     Timestamp, Verdict,
 };
-use crate::gateway::attempts::ledger::Ledger;
+use crate::gateway::attempts::ledger::{Ledger, LedgerReceiver};
 use crate::gateway::attempts::memory::{Counted, Memory};
+use crate::gateway::settings::ShieldSettings;
 use crate::identity::{Answered, IdentityError, Sent};
-use crate::store::{Reservation, Settled, Settlement, SlotId};
+use crate::store::{Reservation, Settled, Settlement, SlotId, StoreError};
 use crate::telemetry::{Metrics, account_tag};
 
 /// How long a caller is asked to stay away when there is no room to count for one more account.
@@ -17,7 +19,7 @@ const FULL: Duration = Duration::from_mins(1);
 
 /// The lock-out shield of one node.
 pub(crate) struct Shield {
-    memory: Memory,
+    memory: Arc<Memory>,
     ledger: Ledger,
     metrics: Metrics,
 }
@@ -31,9 +33,11 @@ pub(crate) struct Turn {
 }
 
 impl Shield {
-    /// A shield that remembers `accounts` at most.
-    pub(crate) fn new(accounts: usize, ledger: Ledger, metrics: Metrics) -> Self {
-        Self { memory: Memory::new(accounts), ledger, metrics }
+    /// A shield, and the end of its ledger's worker.
+    pub(crate) fn new(settings: &ShieldSettings, metrics: Metrics) -> (Self, LedgerReceiver) {
+        let memory = Arc::new(Memory::new(settings.accounts));
+        let (ledger, receiver) = Ledger::new(settings.store_wait, Arc::clone(&memory), metrics.clone());
+        (Self { memory, ledger, metrics }, receiver)
     }
 
     /// Under which account an identifier is counted.
@@ -146,7 +150,9 @@ impl Shield {
             self.memory.note(&turn.person, tag, guess, &turn.slot.caller, rule, now);
         }
         let is_alone = turn.id.is_none();
-        self.memory.settle(&turn.person, &turn.slot, is_alone, counted, now);
+        if self.memory.settle(&turn.person, &turn.slot, is_alone, counted, now) {
+            self.ledger.tell();
+        }
         if let Ok(Answered { person: Some(person), .. }) = said {
             self.join(&turn.person, person);
         }
@@ -157,6 +163,11 @@ impl Shield {
         if self.memory.join(alias, person) {
             self.ledger.join(alias.clone(), person.clone());
         }
+    }
+
+    /// Notes that the store did not answer another part of the server.
+    pub(crate) fn missed_store(&self, error: &StoreError) {
+        self.ledger.missed(error);
     }
 
     /// Forgets everything of an account, as somebody unlocked it.

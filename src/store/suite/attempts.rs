@@ -162,6 +162,17 @@ async fn an_unlock_forgets_and_what_was_counted_alone_is_written_first(fresh: Fr
     assert_eq!(reserve(&table, &ask(&reader, "01X/a", 6)).await.slots.len(), 1);
 }
 
+async fn what_nodes_counted_alone_counts_for_all(fresh: Fresh) {
+    let (table, reader, other) = (fresh.database.attempts(), account("reader"), account("other"));
+    let alone = |caller: &str| Slot { at: at(1), caller: Caller::stored(caller), kind: SlotKind::First, refused: true };
+    let taken = [(reader.clone(), alone("01X/a")), (other.clone(), alone("01X/a")), (reader.clone(), alone("01X/b"))];
+    table.note(&taken).await.expect("noted");
+    table.note(&[]).await.expect("nothing to do");
+    let seen = reserve(&table, &ask(&reader, "01X/c", 2)).await;
+    assert_eq!(seen.slots[..2], [alone("01X/a"), alone("01X/b")]);
+    assert_eq!(reserve(&table, &ask(&other, "01X/c", 2)).await.slots.len(), 2);
+}
+
 async fn old_slots_and_idle_accounts_go(fresh: Fresh) {
     const DAY: i64 = 24 * 3_600_000;
     let (table, reader) = (fresh.database.attempts(), account("reader"));
@@ -186,5 +197,6 @@ on_every_database! {
     what_became_of_a_slot_is_counted,
     identifiers_of_one_person_are_counted_together,
     an_unlock_forgets_and_what_was_counted_alone_is_written_first,
+    what_nodes_counted_alone_counts_for_all,
     old_slots_and_idle_accounts_go,
 }
