@@ -1,5 +1,5 @@
--- Flags with their evidence and their life; the trail of what happened to them; the imported list; what integrations'
--- sign-ins have been like.
+-- Flags with their evidence and their life; the trail of what happened to them; the imported list; through which
+-- integrations accounts were let in.
 
 -- Who a row of the trail is about. The number is random: once the row here is gone, nobody can tell any more.
 CREATE TABLE subject (
@@ -113,21 +113,16 @@ CREATE TABLE flag_day (
     PRIMARY KEY (day, institution)
 );
 
--- What integrations' sign-ins for an account have been like: facts, never anything of a password.
+-- Through which integrations the identity service accepted an account, and when last.
 CREATE TABLE habit (
     institution TEXT NOT NULL,
     identifier TEXT NOT NULL,
     integration TEXT NOT NULL,
-    accepted_at BIGINT,
-    same_count BIGINT NOT NULL,
-    same_days TEXT NOT NULL,
-    unacceptable_count BIGINT NOT NULL,
-    unacceptable_days TEXT NOT NULL,
-    touched_at BIGINT NOT NULL,
+    accepted_at BIGINT NOT NULL,
     PRIMARY KEY (institution, identifier, integration)
 );
 
-CREATE INDEX habit_age ON habit (touched_at);
+CREATE INDEX habit_age ON habit (accepted_at);
 
 -- The imported list of accounts that the identity service does not hold.
 CREATE TABLE report_row (
