@@ -4,7 +4,7 @@
 use sqlx::{AnyConnection, Connection, Row};
 
 /// One total of the books, as counted: institution, state, label, number.
-const COUNTED: &str = "\
+pub(crate) const COUNTED: &str = "\
     SELECT institution, state, 'all' AS label, COUNT(*) AS total FROM flag GROUP BY institution, state \
     UNION ALL SELECT institution, state, 'severity:' || severity, COUNT(*) FROM flag \
     GROUP BY institution, state, severity \
@@ -32,7 +32,9 @@ pub(crate) async fn check_books(url: &str) -> u64 {
     assert_eq!(number(&mut connection, unopened).await, 0, "flags without their opening in the trail");
     let adrift = "SELECT COUNT(*) FROM flag_reason JOIN flag ON flag.id = flag_reason.flag_id WHERE \
                   flag_reason.flag_state <> flag.state OR flag_reason.flag_severity <> flag.severity OR \
-                  flag_reason.flag_last_seen <> flag.last_seen";
+                  flag_reason.flag_last_seen <> flag.last_seen OR flag_reason.flag_institution <> flag.institution OR \
+                  (flag_reason.is_telling = 1) <> (flag_reason.cleared_at IS NULL OR NOT EXISTS (SELECT 1 \
+                  FROM flag_reason AS other WHERE other.flag_id = flag.id AND other.cleared_at IS NULL))";
     assert_eq!(number(&mut connection, adrift).await, 0, "reasons that do not follow their flag");
     let mut read = async |query: &'static str| -> Vec<(String, String, String, i64)> {
         let rows = sqlx::query(query).fetch_all(&mut connection).await.expect(query);

@@ -2,6 +2,7 @@
 //! write. `record` is where to begin; the rules are `domain`'s.
 
 mod act;
+mod filter;
 mod flag_row;
 mod gathered;
 mod habit;
@@ -9,14 +10,16 @@ mod page;
 mod record;
 mod report;
 mod sources;
+mod statement;
 mod table;
 mod tallies;
 mod trail;
 
 pub use act::{Acted, Action};
+pub use filter::{FlagCursor, FlagFilter, FlagOrder};
 pub use flag_row::ReasonRecord;
 pub use gathered::{FlagId, FlagStore, Gathered, RecordFuture, Recorded, Seen};
-pub use page::{FlagCursor, FlagFilter, FlagOrder, FlagPage, FlagRecord};
+pub use page::{FlagPage, FlagRecord};
 pub use report::{Import, ListedAccount};
 pub use sources::{SourceKind, SourceRecord};
 pub use table::{FlagDetail, FlagTable};
