@@ -149,6 +149,9 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
     if url.starts_with("postgres") {
         // As the database does by itself after a while.
         connection.execute("ANALYZE").await?;
+    } else {
+        // Nobody writes so much at once otherwise.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
     }
     connection.close().await?;
     Ok(())

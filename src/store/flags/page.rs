@@ -71,8 +71,8 @@ pub(crate) async fn page(
     let mut keys: Vec<(Key, String)> = Vec::new();
     // Each state has its own stretch of an index: they are read apart and merged.
     for states in stretches(filter, way) {
-        let found = Statement::new(filter, &states, way)
-            .keys(order, after, limit)
+        let found = Statement::new(filter, &states, way, after)
+            .keys(order, limit)
             .fetch_all(&mut *connection)
             .await
             .map_err(StoreError::during(ACTION))?;
@@ -114,7 +114,7 @@ async fn total(
 async fn count(connection: &mut AnyConnection, filter: &FlagFilter, way: Way) -> Result<u64, StoreError> {
     let mut counted = 0;
     for states in stretches(filter, way) {
-        let total = Statement::new(filter, &states, way)
+        let total = Statement::new(filter, &states, way, None)
             .count(COUNTED + 1)
             .fetch_one(&mut *connection)
             .await
