@@ -19,8 +19,8 @@ pub use attempts::{
 };
 pub use credentials::{CREDENTIAL_BYTES_MAX, Credentials};
 pub use flag::{
-    Confidence, DAYS_KEPT, Fact, Finding, FlagState, GuessFacts, Habit, History, Life, Move, MoveError, Reason, Repeat,
-    Repeats, Severity, SignIn, clears, review,
+    Confidence, Fact, Finding, FlagState, GuessFacts, History, Life, Move, MoveError, Reason, Repeat, Severity, SignIn,
+    clears, review,
 };
 pub use incident::IncidentId;
 pub use integration::{IntegrationName, IntegrationNameError};

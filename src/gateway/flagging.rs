@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{AccountId, Clock, Fact, IntegrationName, Reason, Timestamp};
+use crate::domain::{AccountId, Clock, Fact, GuessFacts, IntegrationName, Reason, Timestamp};
 use crate::gateway::leftovers;
 use crate::store::{FlagStore, Gathered, Recorded, Seen, StoreError};
 use crate::telemetry::{Component, Metrics, Status, account_tag};
@@ -24,10 +24,11 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// Accounts written in one transaction at most.
 const BATCH: usize = 256;
-/// Different facts and places that are kept of one account between two writes; more of the same fact are counted with
-/// the first.
+/// Different facts and places that are kept of one account between two writes; beyond that a fact that is known already
+/// is counted with the first of its kind.
 const APART: usize = 32;
-const DAY_MILLIS: i64 = 24 * 3_600_000;
+/// And new ones are kept until there are so many.
+const FACTS: usize = 64;
 
 /// One fact about an account, from somebody who was asked just now.
 pub(crate) struct Sighting {
@@ -127,17 +128,21 @@ impl FlagQueue {
 /// Adds a sighting to what was gathered: a fact that was seen from the same place on the same day is counted up.
 fn add(gathered: &mut Gathered, sighting: Sighting) {
     let Sighting { fact, integration, source, operation, at, .. } = sighting;
-    let is_full = gathered.seen.len() >= APART;
+    let known = gathered.seen.len();
+    let is_full = known >= APART;
     let same = gathered.seen.iter_mut().find(|seen| {
         let same_place = seen.integration == integration && seen.source == Some(source) && seen.operation == operation;
-        is_alike(seen.fact, fact) && (same_place || is_full) && day(seen.last) == day(at)
+        is_alike(seen.fact, fact) && (same_place || is_full) && seen.last.day() == at.day()
     });
     match same {
         Some(seen) => {
-            seen.count = seen.count.saturating_add(1);
+            // What is known of a repeated password only grows.
+            (seen.fact, seen.count) = (fact, seen.count.saturating_add(1));
             (seen.first, seen.last) = (seen.first.min(at), seen.last.max(at));
         }
-        None if is_full => tracing::warn!(account.tag = account_tag(&gathered.account), "flag.fact_dropped"),
+        None if known >= FACTS => {
+            tracing::warn!(account.tag = account_tag(&gathered.account), "flag.fact_dropped");
+        }
         None => gathered.seen.push(Seen {
             fact,
             integration,
@@ -150,15 +155,12 @@ fn add(gathered: &mut Gathered, sighting: Sighting) {
     }
 }
 
-fn day(at: Timestamp) -> i64 {
-    at.as_millis().div_euclid(DAY_MILLIS)
-}
-
-/// Whether two facts say the same.
+/// Whether two facts say the same; of a repeated password, whether they say it of the same one.
 fn is_alike(one: Fact, other: Fact) -> bool {
     match (one, other) {
         (Fact::Refused(a, one), Fact::Refused(b, other)) => {
-            a == b && one.could_be_set == other.could_be_set && one.repeat.is_some() == other.repeat.is_some()
+            let since = |guess: GuessFacts| guess.repeat.map(|repeat| repeat.since);
+            a == b && one.could_be_set == other.could_be_set && since(one) == since(other)
         }
         (one, other) => one == other,
     }
@@ -260,5 +262,59 @@ fn tell(recorded: Vec<Option<Recorded>>) {
                 account.tag = tag, "flag.recorded"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Rejection, Repeat};
+    use crate::store::suite::harness::{account, at, integration};
+
+    fn sighting(fact: Fact, place: u8, moment: i64) -> Sighting {
+        Sighting {
+            account: account("reader"),
+            fact,
+            integration: Some(integration("proxy")),
+            source: IpAddr::from([192, 0, 2, place]),
+            operation: "authenticateUser",
+            at: at(moment),
+        }
+    }
+
+    fn repeated(since: i64, refusals: u32) -> Fact {
+        let repeat = Some(Repeat { since: at(since), refusals, days: 1 });
+        Fact::Refused(Rejection::WrongPassword, GuessFacts { repeat, could_be_set: true })
+    }
+
+    fn gathered(sightings: Vec<Sighting>) -> Vec<(Fact, u64)> {
+        let (queue, receiver) = FlagQueue::new(10, Metrics::new());
+        for sighting in sightings {
+            queue.put(sighting);
+        }
+        let all = receiver.0.take(10).remove(0);
+        all.seen.into_iter().map(|seen| (seen.fact, seen.count)).collect()
+    }
+
+    #[test]
+    fn a_repeated_password_is_gathered_with_what_is_known_of_it_last_and_apart_from_others() {
+        let seen = vec![
+            sighting(repeated(1, 2), 1, 2),
+            sighting(repeated(1, 3), 1, 3),
+            sighting(repeated(2, 2), 1, 4),
+            sighting(repeated(1, 4), 1, 5),
+        ];
+        assert_eq!(gathered(seen), [(repeated(1, 4), 3), (repeated(2, 2), 1)]);
+    }
+
+    #[test]
+    fn what_is_gathered_of_one_account_has_a_bound_and_counts_on() {
+        let mut seen: Vec<Sighting> = (0..100).map(|place| sighting(Fact::MustChange, place, 1)).collect();
+        seen.push(sighting(Fact::Accepted, 1, 2));
+        let all = gathered(seen);
+        assert_eq!(all.len(), APART + 1, "places are lost, what was said is not");
+        assert_eq!(all.iter().map(|(_, count)| count).sum::<u64>(), 101);
+        let many = (0..100).map(|since| sighting(repeated(since, 2), 1, 1)).collect();
+        assert_eq!(gathered(many).len(), FACTS);
     }
 }

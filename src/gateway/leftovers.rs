@@ -15,6 +15,15 @@ use crate::store::{Gathered, Seen};
 /// The file's name inside the data folder.
 pub const LEFTOVERS: &str = "flags-left-over.jsonl";
 
+/// A repeated password.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepeatPart {
+    since: i64,
+    refusals: u32,
+    days: u32,
+}
+
 /// One fact about an account, as a line of JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,7 +32,7 @@ struct Line {
     account: String,
     fact: String,
     rejection: Option<String>,
-    repeated_since: Option<i64>,
+    repeat: Option<RepeatPart>,
     could_be_set: bool,
     integration: Option<String>,
     source: Option<std::net::IpAddr>,
@@ -48,7 +57,11 @@ impl Line {
             account: account.identifier().to_owned(),
             fact: fact.to_owned(),
             rejection: refused.map(|(rejection, _)| rejection.label().to_owned()),
-            repeated_since: guess.repeat.map(|repeat| repeat.since.as_millis()),
+            repeat: guess.repeat.map(|Repeat { since, refusals, days }| RepeatPart {
+                since: since.as_millis(),
+                refusals,
+                days,
+            }),
             could_be_set: guess.could_be_set,
             integration: seen.integration.as_ref().map(IntegrationName::to_string),
             source: seen.source,
@@ -61,7 +74,11 @@ impl Line {
 
     fn read(self) -> Option<(AccountId, Seen)> {
         let account = AccountId::parse(&Institution::parse(&self.institution).ok()?, &self.account).ok()?;
-        let repeat = self.repeated_since.map(|since| Repeat { since: Timestamp::from_millis(since) });
+        let repeat = self.repeat.map(|RepeatPart { since, refusals, days }| Repeat {
+            since: Timestamp::from_millis(since),
+            refusals,
+            days,
+        });
         let fact = match self.fact.as_str() {
             "accepted" => Fact::Accepted,
             "integration-accepted" => Fact::IntegrationAccepted,
@@ -198,7 +215,8 @@ mod tests {
     fn what_is_left_is_read_as_it_was() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("left");
-        let guess = GuessFacts { repeat: Some(Repeat { since: at(1) }), could_be_set: false };
+        let repeat = Repeat { since: at(1), refusals: 7, days: 2 };
+        let guess = GuessFacts { repeat: Some(repeat), could_be_set: false };
         let facts = [
             Fact::Accepted,
             Fact::IntegrationAccepted,

@@ -48,7 +48,10 @@ impl Looker {
     /// Looks again, learns which identifiers are one person's, and tells what may flag: never an account whose password
     /// is kept elsewhere.
     pub(crate) async fn look(self, used: IdentityUse, account: AccountId, refusal: Refusal) {
-        let look = self.ask(&used, &account).await.unwrap_or_default();
+        let look = self.ask(&used, &account).await;
+        // Where nobody could look, nobody knows whether the password is kept elsewhere: a short one is then no evidence.
+        let guess = if look.is_some() { refusal.guess } else { refusal.guess.in_doubt() };
+        let look = look.unwrap_or_default();
         if let Some((primary, others)) = look.identifiers.split_first() {
             for alias in others.iter().filter(|alias| *alias != primary) {
                 self.verifier.shield.join(alias, primary);
@@ -64,15 +67,16 @@ impl Looker {
         if let Some(sighting) = refusal.sighting
             && !self.elsewhere.contains_key(&account)
         {
-            self.flags.put(Sighting { fact: Fact::Refused(rejection, refusal.guess), ..sighting });
+            self.flags.put(Sighting { fact: Fact::Refused(rejection, guess), ..sighting });
         }
     }
 
+    /// What the service says: nothing where it is not asked such things, and `None` where nobody knows.
     async fn ask(&self, used: &IdentityUse, account: &AccountId) -> Option<SecondLook> {
         let _room = self.room.try_acquire().ok()?;
         let deadline = Instant::now() + TIME;
         match timeout_at(deadline, used.service.look_again(account, deadline)).await.ok()? {
-            Ok(look) => look,
+            Ok(look) => Some(look.unwrap_or_default()),
             Err(error) => {
                 tracing::debug!(identity.name = used.service.name(), error = %error, "identity.no_second_look");
                 None

@@ -309,14 +309,14 @@ impl Verifier {
         };
         let said = self.put(asked, question).await;
         let now = self.clock.now();
+        let repeat = self.shield.settle(&turn, question.tag, &said, rule, now);
         let guess = match said.as_ref().map(|said| said.answer) {
             Ok(Answer::Rejected(rejection)) => GuessFacts {
-                repeat: self.shield.repeat(&turn, &question.tag, now),
+                repeat,
                 could_be_set: rejection != Rejection::Unacceptable && used.service.could_be_set(&question.credentials),
             },
             Ok(Answer::Accepted | Answer::MustChange) | Err(_) => GuessFacts::default(),
         };
-        self.shield.settle(&turn, question.tag, &said, rule, now);
         said.map(|said| Heard { answer: said.answer, guess })
     }
 

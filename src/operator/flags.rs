@@ -158,6 +158,7 @@ impl Flags {
         after: Option<&str>,
         most: usize,
     ) -> Result<FlagPageView, OperatorError> {
+        let order = filter.order(order);
         let after = after
             .map(|text| FlagCursor::parse(text).filter(|cursor| cursor.order() == order).ok_or(OperatorError::Cursor));
         let page = self.table.page(filter, order, after.transpose()?.as_ref(), most).await?;

@@ -51,6 +51,13 @@ STEPS = (
         30,
     ),
     Step(
+        "whole months",
+        Tier.FULL,
+        ("env", "SOAPGATE_MONTHS=whole", "cargo", "test", "--locked", "--test", "month"),
+        counts.cargo,
+        90,
+    ),
+    Step(
         "half a minute's outage",
         Tier.DEFAULT,
         ("env", "SOAPGATE_OUTAGE_WHOLE=1", "cargo", "test", "--locked", "--test", "alma", "outage_under_load"),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot set its scene has failed")]
 
+#[path = "../support/books.rs"]
+mod books;
 mod served;
 
 use std::collections::HashSet;
@@ -18,6 +20,7 @@ fn a_flag_with_its_line_survives_a_sigkill() {
     let kills: u32 = std::env::var(KILLS).ok().map_or(3, |text| text.parse().expect("a number"));
     let folder = Folder::new("");
     let mut recorded = HashSet::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for kill in 0..kills {
         let mut server = Served::start(&folder);
         // Each round waits for another number of lines, so that the kill falls at another moment.
@@ -64,6 +67,9 @@ fn a_flag_with_its_line_survives_a_sigkill() {
             .iter()
             .map(|flag| flag["id"].as_str().expect("an id").to_owned())
             .collect();
+        // The store opens, and its books are in order: whatever was written was written whole.
+        let listed = u64::try_from(stored.len()).expect("a count");
+        assert_eq!(runtime.block_on(books::check_books(&folder.database())), listed, "kill {kill}");
         let lost: Vec<&String> = recorded.difference(&stored).collect();
         assert!(lost.is_empty(), "kill {kill}: said to be recorded, and lost: {lost:?}");
     }

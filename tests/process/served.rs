@@ -50,6 +50,11 @@ impl Folder {
         self.0.path().join("config.toml")
     }
 
+    /// The url of its database.
+    pub(crate) fn database(&self) -> String {
+        format!("sqlite:{}", self.0.path().join("data/soapgate.db").display())
+    }
+
     pub(crate) fn write(&self, config: &str) {
         std::fs::write(self.config(), config).expect("a file");
     }

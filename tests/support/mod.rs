@@ -1,6 +1,7 @@
 //! What tests of the running server share: a server of their own and a client that sends bytes as they are.
 
 pub(crate) mod bench;
+pub(crate) mod books;
 pub(crate) mod client;
 pub(crate) mod fake;
 pub(crate) mod gateway;

@@ -15,7 +15,7 @@ pub(crate) enum FlagsCommand {
     /// is given.
     #[command(
         after_help = "Examples:\n  soapgate flags list\n  soapgate flags list --state open --reason no-password\n  \
-                            soapgate flags list --account 2001 --sort account\n  \
+                            soapgate flags list --account 2001\n  \
                             soapgate flags list --json | jq '.[].account'"
     )]
     List {
@@ -94,7 +94,7 @@ pub(crate) struct Kind {
     /// Of this severity
     #[arg(long, value_name = "NAME", value_parser = parse_severity)]
     severity: Option<Severity>,
-    /// Of accounts whose identifier begins so
+    /// Of accounts whose identifier begins so; they come by identifier
     #[arg(long, value_name = "PREFIX")]
     account: Option<String>,
 }

@@ -10,6 +10,8 @@ use crate::domain::{Rejection, Repeat, Timestamp};
 pub const RECHECK_MAX: Duration = Duration::from_hours(6);
 /// Guesses remembered for one account. One that is forgotten only takes a slot when it comes again.
 const REMEMBERED: usize = 64;
+/// Callers of one guess that are told apart.
+const CALLERS: usize = 16;
 
 /// What stands for a password presented for an account: a digest under a key that lives as long as the process.
 pub type GuessTag = [u8; 16];
@@ -42,9 +44,16 @@ struct Guess {
     said: Said,
     asked_at: Timestamp,
     stands_for: Duration,
-    /// Who presented it first, and when.
+    /// Who presented it, refused; the latest [`CALLERS`] of them.
+    refusals: Vec<Refusals>,
+}
+
+/// The refusals of one guess of one caller since that was last let in.
+#[derive(Clone, Debug)]
+struct Refusals {
     by: Caller,
-    since: Timestamp,
+    repeat: Repeat,
+    last: Timestamp,
 }
 
 /// The guesses at one account.
@@ -72,20 +81,17 @@ impl Guesses {
         }
     }
 
-    /// Whether a guess was refused before, as far as this process remembers. Since when is known of the caller that
-    /// presented it first.
-    #[must_use]
-    pub fn repeat(&self, tag: &GuessTag, caller: &Caller, now: Timestamp) -> Option<Repeat> {
-        let guess = self.remembered.iter().find(|guess| guess.tag == *tag)?;
-        match guess.said {
-            Said::Refused(_) => Some(Repeat { since: if guess.by == *caller { guess.since } else { now } }),
-            Said::Accepted | Said::MustChange | Said::Unknown => None,
-        }
-    }
-
     /// Notes what became of a guess of `caller` that was asked at `now`. A refusal stands for `recheck` at first and
-    /// twice as long each time that it is repeated.
-    pub fn note(&mut self, tag: GuessTag, said: Said, caller: &Caller, rule: &AttemptRule, now: Timestamp) {
+    /// twice as long each time that it is repeated. Gives how often the caller was refused with it by now, unless this was
+    /// the first time, as far as this process remembers.
+    pub fn note(
+        &mut self,
+        tag: GuessTag,
+        said: Said,
+        caller: &Caller,
+        rule: &AttemptRule,
+        now: Timestamp,
+    ) -> Option<Repeat> {
         let before = self.remembered.iter().position(|guess| guess.tag == tag).map(|at| self.remembered.remove(at));
         let stands_for = match (&before, said) {
             (Some(Guess { said: Said::Refused(_), stands_for, .. }), Said::Refused(_)) => {
@@ -97,7 +103,11 @@ impl Guesses {
         match said {
             Said::Accepted => {
                 self.last_accepted = Some(tag);
-                return;
+                // What the caller presented before says nothing any more.
+                for guess in &mut self.remembered {
+                    guess.refusals.retain(|refusals| refusals.by != *caller);
+                }
+                return None;
             }
             Said::MustChange => self.last_accepted = Some(tag),
             Said::Refused(_) | Said::Unknown => {}
@@ -105,11 +115,14 @@ impl Guesses {
         if self.remembered.len() >= REMEMBERED {
             self.remembered.remove(0);
         }
-        let (by, since) = match before {
-            Some(Guess { said: Said::Refused(_), by, since, .. }) => (by, since),
-            Some(_) | None => (caller.clone(), now),
+        // An outage in between ends nothing.
+        let mut refusals = before.map(|guess| guess.refusals).unwrap_or_default();
+        let repeat = match said {
+            Said::Refused(_) => refused(&mut refusals, caller, now),
+            Said::Accepted | Said::MustChange | Said::Unknown => None,
         };
-        self.remembered.push(Guess { tag, said, asked_at: now, stands_for, by, since });
+        self.remembered.push(Guess { tag, said, asked_at: now, stands_for, refusals });
+        repeat
     }
 
     /// Forgets every guess but the password last accepted.
@@ -133,6 +146,18 @@ impl Guesses {
         // Once it is due it stays remembered for as long again, so that it is known to be asked again when it comes.
         self.remembered.iter().any(|guess| now.since(guess.asked_at) < guess.stands_for.saturating_mul(2))
     }
+}
+
+/// Adds a refusal of one guess; what is known of it where it is not the first of this caller.
+fn refused(refusals: &mut Vec<Refusals>, caller: &Caller, now: Timestamp) -> Option<Repeat> {
+    let known = refusals.iter().position(|known| known.by == *caller).map(|at| refusals.remove(at));
+    let repeat = known.map(|known| known.repeat.again(known.last, now));
+    if refusals.len() >= CALLERS {
+        refusals.remove(0);
+    }
+    let by = caller.clone();
+    refusals.push(Refusals { by, repeat: repeat.unwrap_or(Repeat::first(now)), last: now });
+    repeat
 }
 
 #[cfg(test)]
@@ -222,12 +247,35 @@ mod tests {
         assert_eq!(guesses.recall(&RIGHT, false, at(1)), Recall::Ask(SlotKind::Own));
     }
 
+    /// Notes refusals of `caller`, each a guess and its hour; what is known after each, as refusals/days.
+    fn refused(guesses: &mut Guesses, caller: &str, all: &[(u8, i64)]) -> String {
+        let caller = Caller::stored(caller);
+        let known = all.iter().map(|(guess, hour)| {
+            let repeat = guesses.note([*guess; 16], NO, &caller, &AttemptRule::default(), at(hour * 60));
+            repeat.map_or_else(|| "-".to_owned(), |repeat| format!("{}/{}", repeat.refusals, repeat.days))
+        });
+        known.collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
-    fn a_guess_that_is_refused_again_is_known_and_since_when_to_whoever_came_first() {
-        let guesses = noted(&[(WRONG, NO, 1), (WRONG, NO, 30), (RIGHT, Said::Accepted, 31)]);
-        assert_eq!(guesses.repeat(&WRONG, &caller(), at(40)), Some(Repeat { since: at(1) }));
-        assert_eq!(guesses.repeat(&WRONG, &Caller::stored("01X/b"), at(40)), Some(Repeat { since: at(40) }));
-        assert_eq!(guesses.repeat(&RIGHT, &caller(), at(40)), None);
-        assert_eq!(noted(&[(WRONG, Said::Unknown, 1)]).repeat(&WRONG, &caller(), at(2)), None);
+    fn a_guess_that_is_refused_again_is_counted_by_itself() {
+        let mut guesses = Guesses::default();
+        assert_eq!(refused(&mut guesses, "a", &[(2, 0), (3, 1), (2, 2), (3, 24), (2, 48)]), "- - 2/1 2/2 3/2");
+        guesses.note([2; 16], Said::Unknown, &caller(), &AttemptRule::default(), at(49 * 60));
+        assert_eq!(refused(&mut guesses, "a", &[(2, 72)]), "4/3", "an outage ends nothing");
+    }
+
+    #[test]
+    fn callers_are_told_apart_and_an_acceptance_begins_anew() {
+        let mut guesses = Guesses::default();
+        assert_eq!(refused(&mut guesses, "01X/a", &[(2, 0), (2, 1)]), "- 2/1");
+        assert_eq!(refused(&mut guesses, "01X/b", &[(2, 2), (2, 3)]), "- 2/1", "it is new to the other");
+        guesses.note(RIGHT, Said::Accepted, &caller(), &AttemptRule::default(), at(240));
+        assert_eq!(refused(&mut guesses, "01X/a", &[(2, 5), (2, 6)]), "- 2/1");
+        assert_eq!(refused(&mut guesses, "01X/b", &[(2, 7)]), "3/1", "it was not let in");
+        for n in 0..100 {
+            refused(&mut guesses, &n.to_string(), &[(2, 8)]);
+        }
+        assert_eq!(guesses.remembered[0].refusals.len(), CALLERS, "nothing grows");
     }
 }

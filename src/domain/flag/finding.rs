@@ -1,6 +1,6 @@
 //! What one answered sign-in says about an account, together with what was known of it: the rules of evidence.
 
-use crate::domain::flag::{Confidence, Habit, Reason, Repeat, Severity};
+use crate::domain::flag::{Confidence, Reason, Repeat, Severity};
 use crate::domain::{IntegrationName, Rejection, Timestamp, Verdict};
 
 /// Whose sign-in a verdict is about.
@@ -15,7 +15,7 @@ pub enum SignIn {
 /// What is known of a password that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuessFacts {
-    /// It was refused before.
+    /// It was refused before, as far as the process knows.
     pub repeat: Option<Repeat>,
     /// By the identity service's documented rules it could be a password there.
     pub could_be_set: bool,
@@ -24,6 +24,14 @@ pub struct GuessFacts {
 impl Default for GuessFacts {
     fn default() -> Self {
         Self { repeat: None, could_be_set: true }
+    }
+}
+
+impl GuessFacts {
+    /// The same where it is not known that the service holds the account's password: its rules say nothing then.
+    #[must_use]
+    pub const fn in_doubt(self) -> Self {
+        Self { could_be_set: true, ..self }
     }
 }
 
@@ -58,12 +66,12 @@ impl Fact {
 }
 
 /// What was known of the account, the fact that is looked at included.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// Since when it stands in the imported list of accounts that the identity service does not hold.
     pub reported: Option<Timestamp>,
-    /// What this integration's sign-ins for it have been like.
-    pub habit: Habit,
+    /// When the identity service last accepted it through this integration.
+    pub accepted: Option<Timestamp>,
 }
 
 /// A reason to flag an account.
@@ -118,10 +126,10 @@ fn review_wrong_password(guess: GuessFacts, history: &History) -> Vec<Finding> {
     if history.reported.is_some() {
         findings.push(Finding::LISTED_AND_REFUSED);
     }
-    if history.habit.is_stale() {
+    if guess.repeat.is_some_and(|repeat| repeat.is_stale(history.accepted)) {
         findings.push(Finding::new(Reason::StaleSecret, Confidence::Medium));
     }
-    if !guess.could_be_set && (history.reported.is_some() || history.habit.is_unacceptable()) {
+    if !guess.could_be_set && (history.reported.is_some() || guess.repeat.is_some_and(Repeat::is_lasting)) {
         let confidence = if history.reported.is_some() { Confidence::High } else { Confidence::Medium };
         findings.push(Finding::new(Reason::UnacceptablePassword, confidence));
     }
@@ -161,22 +169,7 @@ mod tests {
     }
 
     fn listed() -> History {
-        History { reported: Some(at(1)), ..History::default() }
-    }
-
-    /// An integration that presented the same password on `days` days, accepted once before or never.
-    fn repeated(accepted: Option<i64>, days: i64, could_be_set: bool) -> History {
-        let mut habit = Habit::default();
-        if let Some(day) = accepted {
-            habit.accepted(at(day));
-        }
-        for day in 10..10 + days {
-            for hour in [1, 2, 3] {
-                let moment = Timestamp::from_millis(at(day).as_millis() + hour * 3_600_000);
-                habit.refused_again(Repeat { since: at(10) }, could_be_set, moment);
-            }
-        }
-        History { reported: None, habit }
+        History { reported: Some(at(1)), accepted: None }
     }
 
     fn found(fact: Fact, history: &History) -> String {
@@ -253,17 +246,17 @@ mod tests {
         let cases = [
             (Some(1), 1, true, ""),
             (Some(1), 2, true, "stale-secret/medium/medium"),
+            (Some(11), 2, true, ""),
             (None, 9, true, ""),
             (None, 2, false, ""),
             (None, 3, false, "unacceptable-password/medium/medium"),
+            (Some(1), 3, false, "stale-secret/medium/medium unacceptable-password/medium/medium"),
         ];
         for (accepted, days, could_be_set, flag) in cases {
-            let fact = Fact::Refused(Rejection::WrongPassword, GuessFacts { repeat: None, could_be_set });
-            assert_eq!(
-                found(fact, &repeated(accepted, days, could_be_set)),
-                flag,
-                "{accepted:?} {days} {could_be_set}"
-            );
+            let repeat = Some(Repeat { since: at(10), refusals: 3 * days, days });
+            let fact = Fact::Refused(Rejection::WrongPassword, GuessFacts { repeat, could_be_set });
+            let history = History { reported: None, accepted: accepted.map(at) };
+            assert_eq!(found(fact, &history), flag, "{accepted:?} {days} {could_be_set}");
         }
     }
 

@@ -228,7 +228,7 @@ impl Memory {
         self.with(person, settle).unwrap_or(false)
     }
 
-    /// Notes what was said to a guess.
+    /// Notes what was said to a guess; gives how often the caller was refused with it, unless this was the first time.
     pub(crate) fn note(
         &self,
         person: &AccountId,
@@ -237,13 +237,8 @@ impl Memory {
         caller: &Caller,
         rule: &AttemptRule,
         now: Timestamp,
-    ) {
-        self.with(person, |entry| entry.guesses.note(tag, said, caller, rule, now));
-    }
-
-    /// Whether a guess was refused before.
-    pub(crate) fn repeat(&self, person: &AccountId, tag: &GuessTag, caller: &Caller, now: Timestamp) -> Option<Repeat> {
-        self.with(person, |entry| entry.guesses.repeat(tag, caller, now)).flatten()
+    ) -> Option<Repeat> {
+        self.with(person, |entry| entry.guesses.note(tag, said, caller, rule, now)).flatten()
     }
 
     /// Notes whether the budget is closed to a caller; true when that is new.

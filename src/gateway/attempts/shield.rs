@@ -62,11 +62,6 @@ impl Shield {
         }
     }
 
-    /// Whether a guess was refused before.
-    pub(crate) fn repeat(&self, turn: &Turn, tag: &GuessTag, now: Timestamp) -> Option<Repeat> {
-        self.memory.repeat(&turn.person, tag, &turn.slot.caller, now)
-    }
-
     /// Takes a slot for a guess.
     ///
     /// # Errors
@@ -114,7 +109,8 @@ impl Shield {
         }
     }
 
-    /// Notes what became of a question, at `now`.
+    /// Notes what became of a question, at `now`; gives how often its caller was refused with this guess, unless this was
+    /// the first time.
     pub(crate) fn settle(
         &self,
         turn: &Turn,
@@ -122,7 +118,7 @@ impl Shield {
         said: &Result<Answered, IdentityError>,
         rule: &AttemptRule,
         now: Timestamp,
-    ) {
+    ) -> Option<Repeat> {
         let (counted, guess) = match said {
             Ok(Answered { answer: Answer::Accepted, .. }) => (Counted::Accepted, Some(Said::Accepted)),
             Ok(Answered { answer: Answer::MustChange, .. }) => (Counted::Accepted, Some(Said::MustChange)),
@@ -146,9 +142,8 @@ impl Shield {
         if let (Some(slot), Some(settled)) = (turn.id.clone(), settled) {
             self.ledger.settle(Settlement { slot, settled, at: now });
         }
-        if let Some(guess) = guess {
-            self.memory.note(&turn.person, tag, guess, &turn.slot.caller, rule, now);
-        }
+        let note = |guess| self.memory.note(&turn.person, tag, guess, &turn.slot.caller, rule, now);
+        let repeat = guess.and_then(note);
         let is_alone = turn.id.is_none();
         if self.memory.settle(&turn.person, &turn.slot, is_alone, counted, now) {
             self.ledger.tell();
@@ -156,6 +151,7 @@ impl Shield {
         if let Ok(Answered { person: Some(person), .. }) = said {
             self.join(&turn.person, person);
         }
+        repeat
     }
 
     /// Counts two identifiers of one person together from now on.

@@ -233,11 +233,11 @@ const SAVE: &str = "INSERT INTO flag (id, institution, identifier, subject, stat
      count = excluded.count, closed_at = excluded.closed_at";
 
 const SAVE_REASON: &str = "INSERT INTO flag_reason (flag_id, reason, severity, confidence, integration, first_seen, \
-     last_seen, count, cleared_at, flag_state, flag_severity, flag_last_seen) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+     last_seen, count, cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_last_seen) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
      ON CONFLICT (flag_id, reason) DO UPDATE SET severity = excluded.severity, confidence = excluded.confidence, \
      integration = excluded.integration, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
-     count = excluded.count, cleared_at = excluded.cleared_at, flag_state = excluded.flag_state, \
+     count = excluded.count, cleared_at = excluded.cleared_at, is_telling = excluded.is_telling, flag_state = excluded.flag_state, \
      flag_severity = excluded.flag_severity, flag_last_seen = excluded.flag_last_seen";
 
 /// Writes a flag and its reasons. Whoever saves holds the trail's turn, so that nobody else changed it meanwhile.
@@ -261,6 +261,7 @@ pub(crate) async fn save(connection: &mut AnyConnection, flag: &FlagRow) -> Resu
         .execute(&mut *connection)
         .await
         .map_err(StoreError::during("record a flag"))?;
+    let telling: Vec<Reason> = flag.telling().map(|reason| reason.reason).collect();
     for reason in &flag.reasons {
         sqlx::query(SAVE_REASON)
             .bind(flag.id.as_str())
@@ -272,6 +273,8 @@ pub(crate) async fn save(connection: &mut AnyConnection, flag: &FlagRow) -> Resu
             .bind(reason.last_seen.as_millis())
             .bind(row::stored(reason.count))
             .bind(reason.cleared_at.map(Timestamp::as_millis))
+            .bind(i64::from(telling.contains(&reason.reason)))
+            .bind(flag.account.institution().as_str())
             .bind(state)
             .bind(severity)
             .bind(flag.last_seen.as_millis())

@@ -2,6 +2,7 @@
 //! write. `record` is where to begin; the rules are `domain`'s.
 
 mod act;
+mod filter;
 pub(crate) mod flag_row;
 mod gathered;
 mod habit;
@@ -10,15 +11,17 @@ mod page;
 mod record;
 pub(crate) mod report;
 mod sources;
+mod statement;
 mod table;
 pub(crate) mod tallies;
 pub(crate) mod trail;
 
 pub use act::{Acted, Action};
+pub use filter::{FlagCursor, FlagFilter, FlagOrder};
 pub use flag_row::ReasonRecord;
 pub use gathered::{FlagId, FlagStore, Gathered, RecordFuture, Recorded, Seen};
 pub use import::{Import, ListedAccount};
-pub use page::{FlagCursor, FlagFilter, FlagOrder, FlagPage, FlagRecord};
+pub use page::{FlagPage, FlagRecord};
 pub use sources::{SourceKind, SourceRecord};
 pub use table::{FlagDetail, FlagTable};
 pub use tallies::{FlagDay, Total};

@@ -48,8 +48,8 @@ async fn is_idle(connection: &mut AnyConnection, one: &Gathered) -> Result<bool,
     }
     let account = report::owner(connection, &one.account).await?;
     for seen in one.seen.iter().filter(|seen| seen.fact == Fact::Accepted) {
-        let known = habit::of(connection, &account, seen.integration.as_ref()).await?;
-        if !habit::is_fresh(known.as_ref(), seen.last) {
+        let accepted = habit::accepted(connection, &account, seen.integration.as_ref()).await?;
+        if !habit::is_fresh(accepted, seen.last) {
             return Ok(false);
         }
     }
@@ -140,17 +140,15 @@ async fn learn(write: &mut Write, account: &AccountId, seen: &Seen) -> Result<Hi
         Fact::Accepted | Fact::Refused(..) => {}
     }
     let integration = seen.integration.as_ref();
-    let known = habit::of(write, account, integration).await?;
-    let is_noted = seen.fact == Fact::Accepted && habit::is_fresh(known.as_ref(), seen.last);
-    let after = habit::with(known.clone(), seen);
-    if let Some(after) = after.as_ref().filter(|after| !is_noted && known.as_ref() != Some(*after)) {
-        habit::save(write, account, integration, after, seen.last).await?;
+    let accepted = habit::accepted(write, account, integration).await?;
+    if seen.fact == Fact::Accepted && !habit::is_fresh(accepted, seen.last) {
+        habit::note(write, account, integration, seen.last).await?;
     }
     let reported = report::listed_since(write, account).await?;
     if reported.is_some() && report::ends_listing(seen.fact) {
         report::take_off(write, account).await?;
     }
-    Ok(History { reported, habit: after.unwrap_or_default() })
+    Ok(History { reported, accepted })
 }
 
 /// Adds findings to a flag, which opens or opens again by them.

@@ -5,10 +5,11 @@ use sqlx::{Any, AnyConnection, Transaction};
 use crate::domain::{Institution, Timestamp};
 use crate::store::database::again;
 use crate::store::flags::act::{self, Acted, Action};
+use crate::store::flags::filter::{FlagCursor, FlagFilter, FlagOrder};
 use crate::store::flags::flag_row::{self, ReasonRecord};
 use crate::store::flags::gathered::{FlagId, FlagStore, Gathered, RecordFuture};
 use crate::store::flags::import::{self, Import, ListedAccount};
-use crate::store::flags::page::{self, FlagCursor, FlagFilter, FlagOrder, FlagPage, FlagRecord};
+use crate::store::flags::page::{self, FlagPage, FlagRecord};
 use crate::store::flags::record;
 use crate::store::flags::sources::{self, SourceRecord};
 use crate::store::flags::tallies::{self, FlagDay, Total};
@@ -64,7 +65,7 @@ impl FlagTable {
     pub async fn show(&self, id: &FlagId) -> Result<Option<FlagDetail>, StoreError> {
         let mut read = self.read().await?;
         let found = sqlx::query(
-            "SELECT flag.*, actor.name AS assignee_name FROM flag LEFT JOIN actor ON actor.number = flag.assignee \
+            "SELECT actor.name AS assignee_name FROM flag LEFT JOIN actor ON actor.number = flag.assignee \
              WHERE flag.id = $1",
         )
         .bind(id.as_str())
@@ -72,9 +73,10 @@ impl FlagTable {
         .await
         .map_err(StoreError::during("show a flag"))?;
         let Some(found) = found else { return Ok(None) };
+        let Some(flag) = page::records(&mut read, &[id.to_string()]).await?.pop() else { return Ok(None) };
         let whole = flag_row::of_id(&mut read, id).await?;
         Ok(Some(FlagDetail {
-            flag: page::record(&mut read, &found).await?,
+            flag,
             assignee: row::optional_text(&found, "assignee_name")?,
             reasons: whole.map(|flag| flag.reasons).unwrap_or_default(),
             sources: sources::of(&mut read, id).await?,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::AnyConnection;
 
 use crate::domain::{FlagState, Institution, Reason, Severity, Timestamp};
+use crate::store::flags::filter::FlagFilter;
 use crate::store::flags::flag_row::{FlagRow, rank};
 use crate::store::{StoreError, row};
 
@@ -140,6 +141,32 @@ async fn active(connection: &mut AnyConnection, institution: &str) -> Result<i64
         }
     }
     Ok(active)
+}
+
+/// How many flags a filter leaves that asks for no prefix, and for a reason or a severity but not for both.
+pub(crate) async fn sum(connection: &mut AnyConnection, filter: &FlagFilter) -> Result<u64, StoreError> {
+    let label = match (filter.reason, filter.severity) {
+        (Some(reason), _) => format!("reason:{}", reason.code()),
+        (None, Some(severity)) => format!("severity:{}", rank(severity)),
+        (None, None) => ALL.to_owned(),
+    };
+    let found = sqlx::query(
+        "SELECT state, CAST(SUM(total) AS BIGINT) AS total FROM flag_total \
+         WHERE label = $1 AND ($2 = '' OR institution = $2) GROUP BY state",
+    )
+    .bind(label)
+    .bind(filter.institution.as_ref().map_or("", Institution::as_str))
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::during("count flags"))?;
+    let mut sum = 0;
+    for of_state in &found {
+        let state = FlagState::of_label(&row::text(of_state, "state")?).ok_or(StoreError::unreadable("state"))?;
+        if filter.states.is_empty() || filter.states.contains(&state) {
+            sum += row::count(of_state, "total")?;
+        }
+    }
+    Ok(sum)
 }
 
 /// The totals by institution and state; states without a flag are left out.

@@ -1,9 +1,9 @@
 //! The life of flags: moves, the trail that the database protects, pages.
 
-use crate::domain::{FlagState, Move, MoveError, Reason, Rejection, Severity};
+use crate::domain::{Fact, FlagState, Move, MoveError, Reason, Rejection, Severity};
 use crate::store::suite::flags::{all, check_totals, record, refused, seen};
 use crate::store::suite::harness::{Fresh, account, at, on_every_database};
-use crate::store::{Acted, Action, FlagCursor, FlagFilter, FlagId, FlagOrder, FlagRecord};
+use crate::store::{Acted, Action, FlagCursor, FlagFilter, FlagId, FlagOrder, FlagRecord, FlagStore, Gathered};
 
 fn action(to_do: Move, moment: i64) -> Action {
     Action { to_do, actor: "mia".to_owned(), assignee: None, note: None, at: at(moment) }
@@ -101,11 +101,15 @@ async fn pages_show_what_the_filter_says_and_nothing_twice(fresh: Fresh) {
     let here = Some(account("x").institution().clone());
     let filters = [
         FlagFilter::default(),
-        FlagFilter { institution: here, ..FlagFilter::default() },
+        FlagFilter { institution: here.clone(), ..FlagFilter::default() },
         FlagFilter { states: vec![FlagState::Resolved, FlagState::Open], ..FlagFilter::default() },
         FlagFilter { reason: Some(Reason::Locked), ..FlagFilter::default() },
         FlagFilter { severity: Some(Severity::Medium), states: vec![FlagState::Open], ..FlagFilter::default() },
+        FlagFilter { reason: Some(Reason::Locked), severity: Some(Severity::High), ..FlagFilter::default() },
+        FlagFilter { reason: Some(Reason::Locked), institution: here.clone(), ..FlagFilter::default() },
         FlagFilter { prefix: Some("p1".to_owned()), ..FlagFilter::default() },
+        FlagFilter { prefix: Some("p1".to_owned()), reason: Some(Reason::Locked), ..FlagFilter::default() },
+        FlagFilter { prefix: Some("p".to_owned()), states: vec![FlagState::Open], ..FlagFilter::default() },
     ];
     for filter in filters {
         let fits = |flag: &&FlagRecord| {
@@ -116,7 +120,7 @@ async fn pages_show_what_the_filter_says_and_nothing_twice(fresh: Fresh) {
         };
         for order in [FlagOrder::Severity, FlagOrder::Account] {
             let mut expected: Vec<FlagRecord> = everything.iter().filter(fits).cloned().collect();
-            if order == FlagOrder::Account {
+            if filter.order(order) == FlagOrder::Account {
                 expected.sort_by(|a, b| a.account.identifier().cmp(b.account.identifier()));
             }
             for most in [1, 4, 100] {
@@ -136,7 +140,46 @@ async fn pages_show_what_the_filter_says_and_nothing_twice(fresh: Fresh) {
     }
 }
 
+async fn more_flags_than_are_counted_are_gone_through_by_identifier(fresh: Fresh) {
+    let batch: Vec<Gathered> = (0..1_500)
+        .map(|n| {
+            let fact = refused(if n % 5 == 0 { Rejection::Expired } else { Rejection::Locked });
+            Gathered { account: account(&format!("p{:04}", n * 7 % 1_500)), seen: vec![seen(fact, at(n))] }
+        })
+        .collect();
+    fresh.database.flags().record(&batch).await.expect("recorded");
+    let mut locked: Vec<String> = batch
+        .iter()
+        .filter(|one| matches!(one.seen[0].fact, Fact::Refused(Rejection::Locked, _)))
+        .map(|one| one.account.identifier().to_owned())
+        .collect();
+    locked.sort();
+    let table = fresh.database.flags();
+    let of = |reason, severity, prefix: Option<&str>| FlagFilter {
+        reason,
+        severity,
+        states: vec![FlagState::Open],
+        prefix: prefix.map(str::to_owned),
+        ..FlagFilter::default()
+    };
+    let (reason, severity) = (Some(Reason::Locked), Some(Severity::High));
+    let filters =
+        [of(reason, None, None), of(None, severity, None), of(reason, severity, None), of(reason, None, Some("p"))];
+    for filter in filters {
+        let first = table.page(&filter, FlagOrder::Account, None, 700).await.expect("a page");
+        assert_eq!(first.total, None, "{filter:?}");
+        let second = table.page(&filter, FlagOrder::Account, first.next.as_ref(), 700).await.expect("a page");
+        let got: Vec<String> =
+            first.flags.iter().chain(&second.flags).map(|flag| flag.account.identifier().to_owned()).collect();
+        assert_eq!((got, second.next), (locked.clone(), None), "{filter:?}");
+    }
+    let narrow = table.page(&of(reason, None, Some("p00")), FlagOrder::Severity, None, 7).await.expect("a page");
+    assert_eq!(narrow.total, Some(80));
+    assert!(narrow.flags.iter().zip(&locked).all(|(flag, locked)| flag.account.identifier() == locked));
+}
+
 on_every_database![
+    more_flags_than_are_counted_are_gone_through_by_identifier,
     what_operators_do_is_in_the_trail_with_who_and_why,
     a_dismissed_flag_comes_back_only_for_a_new_reason,
     a_flag_sleeps_until_its_day,

@@ -147,7 +147,8 @@ async fn a_sign_in_resolves_and_a_recurrence_opens_again(fresh: Fresh) {
 async fn an_owner_who_signs_in_elsewhere_does_not_end_what_an_old_system_has_stored(fresh: Fresh) {
     let accepted = |user: &str, moment| Seen { integration: Some(integration(user)), ..seen(Fact::Accepted, moment) };
     let again = |moment| {
-        let guess = GuessFacts { repeat: Some(Repeat { since: at(2 * DAY) }), could_be_set: true };
+        let (refusals, days) = if moment < at(3 * DAY) { (3, 1) } else { (4, 2) };
+        let guess = GuessFacts { repeat: Some(Repeat { since: at(2 * DAY), refusals, days }), could_be_set: true };
         seen(Fact::Refused(Rejection::WrongPassword, guess), moment)
     };
     assert_eq!(record(&fresh.database, "reader", vec![accepted("proxy", at(DAY))]).await, None);
@@ -162,7 +163,7 @@ async fn an_owner_who_signs_in_elsewhere_does_not_end_what_an_old_system_has_sto
 }
 
 async fn an_invented_name_leaves_no_row(fresh: Fresh) {
-    let guess = GuessFacts { repeat: Some(Repeat { since: at(1) }), could_be_set: true };
+    let guess = GuessFacts { repeat: Some(Repeat { since: at(1), refusals: 2, days: 1 }), could_be_set: false };
     for n in 0..20 {
         let fact = Fact::Refused(Rejection::WrongPassword, guess);
         record(&fresh.database, &format!("invented-{n}"), vec![seen(fact, at(2))]).await;

@@ -1,7 +1,7 @@
 -- COLLATE "C" where pages and searches go by the bytes, whatever language the database speaks.
 --
--- Flags with their evidence and their life; the trail of what happened to them; the imported list; what integrations'
--- sign-ins have been like.
+-- Flags with their evidence and their life; the trail of what happened to them; the imported list; through which
+-- integrations accounts were let in.
 
 -- Who a row of the trail is about. The number is random: once the row here is gone, nobody can tell any more.
 CREATE TABLE subject (
@@ -36,7 +36,8 @@ INSERT INTO new_flag (id, institution, identifier, subject, state, severity, con
         flag.last_seen, flag.count
     FROM flag JOIN subject ON subject.institution = flag.institution AND subject.identifier = flag.identifier;
 
--- Why, by code. What orders the queue stands here once more, so that a page of one reason is as quick as any.
+-- Why, by code. What orders the queue stands here once more, so that a page of one reason is as quick as any. A reason
+-- tells unless it is over while others are not.
 CREATE TABLE new_flag_reason (
     flag_id TEXT COLLATE "C" NOT NULL,
     reason TEXT NOT NULL,
@@ -47,16 +48,19 @@ CREATE TABLE new_flag_reason (
     last_seen BIGINT NOT NULL,
     count BIGINT NOT NULL,
     cleared_at BIGINT,
+    is_telling BIGINT NOT NULL,
+    flag_institution TEXT COLLATE "C" NOT NULL,
     flag_state TEXT NOT NULL,
     flag_severity BIGINT NOT NULL,
     flag_last_seen BIGINT NOT NULL,
     PRIMARY KEY (flag_id, reason)
 );
 
-INSERT INTO new_flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, flag_state,
+INSERT INTO new_flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, is_telling,
+        flag_institution, flag_state,
         flag_severity, flag_last_seen)
     SELECT flag_reason.flag_id, flag_reason.reason, flag.severity, 3, flag_reason.first_seen, flag_reason.last_seen,
-        flag_reason.count, flag.state, flag.severity, flag.last_seen
+        flag_reason.count, 1, flag.institution, flag.state, flag.severity, flag.last_seen
     FROM flag_reason JOIN flag ON flag.id = flag_reason.flag_id;
 
 -- Where sign-ins came from: kind is integration, address or operation.
@@ -82,10 +86,13 @@ ALTER TABLE new_flag_reason RENAME TO flag_reason;
 CREATE INDEX flag_queue ON flag (severity, last_seen, id);
 CREATE INDEX flag_state_queue ON flag (state, severity, last_seen, id);
 CREATE INDEX flag_institution_queue ON flag (institution, state, severity, last_seen, id);
-CREATE INDEX flag_identifier ON flag (identifier, institution);
+CREATE INDEX flag_identifier ON flag (identifier, institution, state, severity, id);
 CREATE INDEX flag_snoozed ON flag (snoozed_until);
 CREATE INDEX flag_closed ON flag (closed_at);
-CREATE INDEX flag_reason_queue ON flag_reason (reason, flag_state, flag_severity, flag_last_seen, flag_id);
+CREATE INDEX flag_reason_queue ON flag_reason (reason, flag_state, flag_severity, flag_last_seen, flag_id)
+    WHERE is_telling = 1;
+CREATE INDEX flag_reason_institution_queue ON flag_reason (reason, flag_institution, flag_state, flag_severity,
+    flag_last_seen, flag_id) WHERE is_telling = 1;
 
 -- How many flags there are, kept and not counted. label: all, reason:CODE, severity:NAME.
 CREATE TABLE flag_total (
@@ -115,21 +122,16 @@ CREATE TABLE flag_day (
     PRIMARY KEY (day, institution)
 );
 
--- What integrations' sign-ins for an account have been like: facts, never anything of a password.
+-- Through which integrations the identity service accepted an account, and when last.
 CREATE TABLE habit (
     institution TEXT NOT NULL,
     identifier TEXT NOT NULL,
     integration TEXT NOT NULL,
-    accepted_at BIGINT,
-    same_count BIGINT NOT NULL,
-    same_days TEXT NOT NULL,
-    unacceptable_count BIGINT NOT NULL,
-    unacceptable_days TEXT NOT NULL,
-    touched_at BIGINT NOT NULL,
+    accepted_at BIGINT NOT NULL,
     PRIMARY KEY (institution, identifier, integration)
 );
 
-CREATE INDEX habit_age ON habit (touched_at);
+CREATE INDEX habit_age ON habit (accepted_at);
 
 -- The imported list of accounts that the identity service does not hold.
 CREATE TABLE report_row (

@@ -1,0 +1,158 @@
+//! Fills a database quickly, by statements that make their rows themselves: flags with reasons, sources, trail, habits
+//! and totals, as the gateway would have left them.
+
+use anyhow::Context;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
+
+use soapgate::domain::Reason;
+
+/// The last moment at which anything was seen: 2026-01-31T00:00:00Z.
+pub(crate) const END_MILLIS: i64 = 1_769_817_600_000;
+/// Flags were last seen within the thirty days before.
+pub(crate) const SPAN_MILLIS: i64 = 30 * 24 * 3_600_000;
+/// The institutions, the largest first.
+pub(crate) const INSTITUTIONS: [&str; 5] = ["01LARGE", "02MIDDLE", "03SMALL", "04SMALLER", "05LEAST"];
+/// A prime above every number of flags: what is multiplied modulo it comes in no order, and nothing twice.
+const PRIME: i64 = 1_000_003;
+
+/// The identifier of the flag with this number, and its institution.
+pub(crate) fn account(number: u64) -> (&'static str, String) {
+    let number = i64::try_from(number).unwrap_or_default();
+    let institution = match number % 100 {
+        0..70 => 0,
+        70..90 => 1,
+        90..97 => 2,
+        97..99 => 3,
+        _ => 4,
+    };
+    let spread = number * 611_953 % PRIME;
+    let identifier =
+        if number % 2 == 0 { format!("reader{}", 1_000_000 + spread) } else { (2_000_000_000 + spread).to_string() };
+    (INSTITUTIONS[institution], identifier)
+}
+
+/// The parts of a row, in terms of its number `i`; the same text on both databases.
+fn row(flags: u64) -> String {
+    let institution = "CASE WHEN i % 100 < 70 THEN '01LARGE' WHEN i % 100 < 90 THEN '02MIDDLE' \
+                       WHEN i % 100 < 97 THEN '03SMALL' WHEN i % 100 < 99 THEN '04SMALLER' ELSE '05LEAST' END";
+    let spread = format!("i * 611953 % {PRIME}");
+    let identifier = format!(
+        "CASE WHEN i % 2 = 0 THEN 'reader' || CAST(1000000 + {spread} AS TEXT) \
+         ELSE CAST(2000000000 + {spread} AS TEXT) END"
+    );
+    let id = format!("CAST(1000000000000000 + (i * 700001 % {PRIME}) * 8999999999 AS TEXT)");
+    let state = "CASE WHEN i / 7 % 100 < 60 THEN 'open' WHEN i / 7 % 100 < 70 THEN 'assigned' \
+                 WHEN i / 7 % 100 < 75 THEN 'notified' WHEN i / 7 % 100 < 80 THEN 'waiting' \
+                 WHEN i / 7 % 100 < 83 THEN 'snoozed' WHEN i / 7 % 100 < 98 THEN 'resolved' ELSE 'dismissed' END";
+    let reason =
+        format!("CASE {} END", reasons().map(|(nth, code, _)| format!("WHEN i % 8 = {nth} THEN '{code}'")).join(" "));
+    let severity =
+        format!("CASE {} END", reasons().map(|(nth, _, rank)| format!("WHEN i % 8 = {nth} THEN {rank}")).join(" "));
+    let last_seen = format!("{} + (i * 834733 % {PRIME}) * {}", END_MILLIS - SPAN_MILLIS, SPAN_MILLIS / PRIME);
+    format!(
+        "WITH RECURSIVE number(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM number WHERE i < {flags}), \
+         made AS (SELECT i, {id} AS id, {institution} AS institution, {identifier} AS identifier, {state} AS state, \
+         {reason} AS reason, {severity} AS severity, {last_seen} AS last_seen FROM number) "
+    )
+}
+
+/// The reasons with their place and their severity as it is stored.
+fn reasons() -> [(usize, &'static str, i64); 8] {
+    let mut nth = 0;
+    Reason::ALL.map(|reason| {
+        nth += 1;
+        (nth - 1, reason.code(), rank(reason))
+    })
+}
+
+fn rank(reason: Reason) -> i64 {
+    match reason.severity().label() {
+        "low" => 1,
+        "medium" => 2,
+        "high" => 3,
+        _ => 4,
+    }
+}
+
+const CLOSED: &str = "CASE WHEN state IN ('resolved', 'dismissed') THEN last_seen ELSE NULL END";
+
+/// Fills the tables with `flags` flags.
+pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
+    let mut connection = AnyConnection::connect(url).await?;
+    let row = row(flags);
+    let statements = [
+        ("subject (number, institution, identifier)", "id, institution, identifier".to_owned(), "made"),
+        (
+            "flag (id, institution, identifier, subject, state, snoozed_until, state_before, severity, confidence, \
+             first_seen, last_seen, count, closed_at)",
+            format!(
+                "id, institution, identifier, id, state, \
+                 CASE WHEN state = 'snoozed' THEN last_seen + 86400000 ELSE NULL END, \
+                 CASE WHEN state = 'snoozed' THEN 'open' ELSE NULL END, severity, 2, last_seen - 86400000, last_seen, \
+                 1 + i % 50, {CLOSED}"
+            ),
+            "made",
+        ),
+        (
+            "flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
+             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_last_seen)",
+            format!(
+                "id, reason, severity, 2, 'AlmaSDK-old' || CAST(i % 40 AS TEXT) || '-institutionCode-' || institution, \
+                 last_seen - 86400000, last_seen, 1 + i % 50, {CLOSED}, 1, institution, state, severity, \
+                 last_seen"
+            ),
+            "made",
+        ),
+        // A third of them stands in the list too.
+        (
+            "flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
+             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_last_seen)",
+            format!(
+                "id, 'reported', 1, 2, NULL, last_seen - 86400000, last_seen - 86400000, 1, {CLOSED}, 1, institution, state, severity, \
+                 last_seen"
+            ),
+            "made WHERE i % 3 = 0 AND reason <> 'reported'",
+        ),
+        (
+            "flag_source (flag_id, kind, value, first_seen, last_seen, count)",
+            "id, 'integration', 'AlmaSDK-old' || CAST(i % 40 AS TEXT) || '-institutionCode-' || institution, \
+             last_seen - 86400000, last_seen, 1 + i % 50"
+                .to_owned(),
+            "made",
+        ),
+        (
+            "flag_source (flag_id, kind, value, first_seen, last_seen, count)",
+            "id, 'address', '192.0.2.' || CAST(i % 250 AS TEXT), last_seen - 86400000, last_seen, 1 + i % 50"
+                .to_owned(),
+            "made",
+        ),
+        (
+            "flag_source (flag_id, kind, value, first_seen, last_seen, count)",
+            "id, 'operation', 'authenticateUser', last_seen - 86400000, last_seen, 1 + i % 50".to_owned(),
+            "made",
+        ),
+        (
+            "trail (seq, at, subject, flag_id, event, state_before, state_after, reasons, actor, note)",
+            "i, last_seen - 86400000, id, id, 'open', '', 'open', reason, 'gateway', ''".to_owned(),
+            "made",
+        ),
+    ];
+    connection.execute("BEGIN").await?;
+    for (table, columns, made) in statements {
+        let statement = format!("INSERT INTO {table} {row} SELECT {columns} FROM {made}");
+        connection.execute(AssertSqlSafe(statement)).await.with_context(|| format!("filling {table}"))?;
+    }
+    connection.execute("UPDATE trail_head SET seq = (SELECT COUNT(*) FROM trail)").await?;
+    let totals = format!("INSERT INTO flag_total (institution, state, label, total) {}", crate::books::COUNTED);
+    connection.execute(AssertSqlSafe(totals)).await.context("filling the totals")?;
+    connection.execute("COMMIT").await?;
+    if url.starts_with("postgres") {
+        // As the database does by itself after a while.
+        connection.execute("ANALYZE").await?;
+    } else {
+        // Nobody writes so much at once otherwise.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    }
+    connection.close().await?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What the queue of flags costs when it is long: a million flags beside a thousand in one run. Pages with every filter,
+//! the first and one from the middle; an upsert as the gateway's worker makes it; the memory of listing all of them.
+//!
+//! Run with `cargo bench --bench flags`; `-- tenth` fills a hundred thousand. The databases are new SQLite files in a
+//! temporary folder, or the two empty ones that `SOAPGATE_BENCH_DATABASE` and `SOAPGATE_BENCH_DATABASE_SMALL` name.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its tables")]
+
+mod fill;
+mod listing;
+mod pages;
+mod upserts;
+
+#[path = "../../tests/support/books.rs"]
+#[expect(clippy::expect_used, reason = "books that cannot be read are not in order")]
+mod books;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use soapgate::store::{Database, DatabaseUrl};
+
+/// Flags of the small database.
+const SMALL: u64 = 1_000;
+/// Passes at most. Others on the same machine only ever add to a time, so the quietest pass tells the truth. Every pass
+/// is printed.
+const PASSES: u32 = 5;
+const DATABASE: &str = "SOAPGATE_BENCH_DATABASE";
+const DATABASE_SMALL: &str = "SOAPGATE_BENCH_DATABASE_SMALL";
+
+/// A database with its flags.
+pub(crate) struct Filled {
+    pub(crate) url: String,
+    pub(crate) database: Database,
+    pub(crate) flags: u64,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--list-all", url] => {
+            runtime()?.block_on(listing::list_all(url))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => measure(arguments.iter().any(|argument| argument == "tenth")),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+fn measure(tenth: bool) -> anyhow::Result<ExitCode> {
+    let flags = if tenth { 100_000 } else { 1_000_000 };
+    let folder = tempfile::tempdir()?;
+    let url = |variable: &str, name: &str| {
+        std::env::var(variable).unwrap_or_else(|_| format!("sqlite:{}", folder.path().join(name).display()))
+    };
+    ensure!(
+        std::env::var_os(DATABASE).is_some() == std::env::var_os(DATABASE_SMALL).is_some(),
+        "{DATABASE} and {DATABASE_SMALL} go together"
+    );
+    let runtime = runtime()?;
+    let (small, large) = runtime.block_on(async {
+        let small = prepare(url(DATABASE_SMALL, "small.db"), SMALL).await?;
+        let large = prepare(url(DATABASE, "large.db"), flags).await?;
+        anyhow::Ok((small, large))
+    })?;
+    let parts: [(&str, bool); 3] = [
+        ("pages", passes("pages", |_| runtime.block_on(pages::compare(&small, &large)))?),
+        ("upserts", passes("upserts", |pass| runtime.block_on(upserts::compare(&small, &large, pass)))?),
+        ("listing", passes("listing", |_| listing::compare(&small, &large))?),
+    ];
+    runtime.block_on(async {
+        // An upsert leaves the books as they must be.
+        books::check_books(&large.url).await;
+    });
+    for (name, held) in parts {
+        println!("{name}: {}", if held { "held" } else { "NOT HELD" });
+    }
+    let passed = parts.iter().filter(|(_, held)| *held).count();
+    println!("{passed} passed, {} failed, 0 skipped", parts.len() - passed);
+    Ok(if passed == parts.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn prepare(url: String, flags: u64) -> anyhow::Result<Filled> {
+    let started = Instant::now();
+    let database =
+        Database::open(&DatabaseUrl::parse(&url)?).await.with_context(|| format!("the database for {flags} flags"))?;
+    fill::fill(&url, flags).await?;
+    let counted = books::check_books(&url).await;
+    ensure!(counted == flags, "{counted} flags where {flags} were to be");
+    println!("{flags} flags filled in {:.0} s", started.elapsed().as_secs_f64());
+    Ok(Filled { url, database, flags })
+}
+
+/// Measures until the bars hold in one whole pass.
+fn passes(name: &str, mut pass: impl FnMut(u32) -> anyhow::Result<bool>) -> anyhow::Result<bool> {
+    for number in 1..=PASSES {
+        println!("\n{name}, pass {number} of at most {PASSES}:");
+        if pass(number)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The middle one.
+pub(crate) fn median(all: &mut [f64]) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}

@@ -1,0 +1,105 @@
+//! Pages of the queue, with every filter: the first one and one from the middle.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use soapgate::app::SystemClock;
+use soapgate::domain::{FlagState, Institution, Reason, Severity};
+use soapgate::operator::Flags;
+use soapgate::store::{FlagFilter, FlagOrder};
+
+use crate::fill::{END_MILLIS, INSTITUTIONS, SPAN_MILLIS};
+use crate::{Filled, median};
+
+/// How much longer a page may take of the large database than of the small one.
+const BAR: f64 = 3.0;
+const ROUNDS: usize = 41;
+const PAGE: usize = 50;
+
+/// One kind of page.
+struct Case {
+    name: &'static str,
+    filter: FlagFilter,
+    order: FlagOrder,
+    /// The severity, as cursors spell it, in whose middle the page from the middle begins.
+    middle: u8,
+}
+
+fn cases() -> anyhow::Result<Vec<Case>> {
+    let by_severity = |name, filter, middle| Case { name, filter, order: FlagOrder::Severity, middle };
+    let by_account = |name, filter| Case { name, filter, order: FlagOrder::Account, middle: 0 };
+    let none = FlagFilter::default;
+    let open = || FlagFilter { states: vec![FlagState::Open], ..none() };
+    let institution = Institution::parse(INSTITUTIONS[1])?;
+    let of_institution = || FlagFilter { institution: Some(institution.clone()), ..none() };
+    let locked = || FlagFilter { reason: Some(Reason::Locked), ..none() };
+    let high = Some(Severity::High);
+    let prefix = || FlagFilter { prefix: Some("reader1".to_owned()), ..none() };
+    Ok(vec![
+        by_severity("no filter", none(), 2),
+        by_severity("state", open(), 2),
+        by_severity("institution", of_institution(), 2),
+        by_severity("reason", locked(), 3),
+        by_severity("severity", FlagFilter { severity: high, ..none() }, 3),
+        by_severity("state and reason", FlagFilter { reason: Some(Reason::Locked), ..open() }, 3),
+        by_severity("state and severity", FlagFilter { severity: high, ..open() }, 3),
+        by_severity("institution and reason", FlagFilter { reason: Some(Reason::Locked), ..of_institution() }, 3),
+        by_severity("institution and severity", FlagFilter { severity: high, ..of_institution() }, 3),
+        by_severity("reason and severity", FlagFilter { severity: high, ..locked() }, 3),
+        by_account("prefix", prefix()),
+        by_account("prefix and state", FlagFilter { states: vec![FlagState::Open], ..prefix() }),
+        by_account("prefix and institution", FlagFilter { institution: Some(institution.clone()), ..prefix() }),
+        by_account("no filter, by account", none()),
+        by_account("state, by account", open()),
+    ])
+}
+
+/// One pass over all kinds; whether the bar held for every one.
+pub(crate) async fn compare(small: &Filled, large: &Filled) -> anyhow::Result<bool> {
+    println!("{:<34} {:>8} {:>12} {:>12} {:>8}", "", "page", "small us", "large us", "ratio");
+    let mut held = true;
+    for case in cases()? {
+        for place in ["first", "middle"] {
+            let after = (place == "middle").then(|| case.middle());
+            let (mut of_small, mut of_large) = (Vec::new(), Vec::new());
+            for round in 0..=ROUNDS {
+                for (filled, micros) in [(small, &mut of_small), (large, &mut of_large)] {
+                    let micro = one(filled, &case, after.as_deref()).await?;
+                    // The first one finds nothing in any memory.
+                    if round > 0 {
+                        micros.push(micro);
+                    }
+                }
+            }
+            let (of_small, of_large) = (median(&mut of_small), median(&mut of_large));
+            let ratio = of_large / of_small;
+            let mark = if ratio <= BAR { "" } else { "  above the bar" };
+            println!("{:<34} {place:>8} {of_small:>12.0} {of_large:>12.0} {ratio:>8.2}{mark}", case.name);
+            held &= ratio <= BAR;
+        }
+    }
+    println!("bar: at most {BAR:.1}");
+    Ok(held)
+}
+
+impl Case {
+    /// A cursor in the middle of what there is, whether a flag stands there or not.
+    fn middle(&self) -> String {
+        match (self.order, &self.filter.prefix) {
+            (FlagOrder::Severity, _) => {
+                format!("s/{}/{}/8000000000000000", self.middle, END_MILLIS - SPAN_MILLIS / 2)
+            }
+            (FlagOrder::Account, _) => format!("a/{}/reader15", INSTITUTIONS[0]),
+        }
+    }
+}
+
+/// The microseconds of one page.
+async fn one(filled: &Filled, case: &Case, after: Option<&str>) -> anyhow::Result<f64> {
+    let flags = Flags::new(&filled.database, Arc::new(SystemClock));
+    let started = Instant::now();
+    let page = flags.page(&case.filter, case.order, after, PAGE).await?;
+    let took = started.elapsed();
+    anyhow::ensure!(!page.flags.is_empty(), "{}: nothing of {} flags", case.name, filled.flags);
+    Ok(took.as_secs_f64() * 1e6)
+}
