@@ -281,9 +281,9 @@ impl Importing<'_> {
     /// Gives the new flags their reason and their row in the trail; gives how many they are.
     async fn finish_flags(&mut self) -> Result<u64, StoreError> {
         let text = format!(
-            "INSERT INTO flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, flag_state, \
-             flag_severity, flag_last_seen) SELECT flag.id, $3, flag.severity, flag.confidence, $2, $2, 1, flag.state, \
-             flag.severity, flag.last_seen FROM {FLAGS} AND flag.first_seen = $2 \
+            "INSERT INTO flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, is_telling, \
+             flag_institution, flag_state, flag_severity, flag_last_seen) SELECT flag.id, $3, flag.severity, \
+             flag.confidence, $2, $2, 1, 1, flag.institution, flag.state, flag.severity, flag.last_seen FROM {FLAGS} AND flag.first_seen = $2 \
              AND NOT EXISTS (SELECT 1 FROM flag_reason AS known WHERE known.flag_id = flag.id) ORDER BY flag.id"
         );
         let reason = self.statement(text).bind(Finding::LISTED.reason.code());
