@@ -84,7 +84,7 @@ fn a_person_is_forgotten_once() {
     }
     let left = |account: &str| {
         let line = json!({"institution": "01DEMO_INST", "account": account, "fact": "must-change", "rejection": null,
-            "repeated_since": null, "could_be_set": false, "integration": null, "source": null, "operation": "",
+            "repeat": null, "could_be_set": false, "integration": null, "source": null, "operation": "",
             "first": 1, "last": 1, "count": 1});
         format!("{line}\n")
     };

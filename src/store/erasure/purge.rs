@@ -129,7 +129,7 @@ fn horizon(now: Timestamp, kept: Duration) -> Timestamp {
 }
 
 const HABITS: &str = "DELETE FROM habit WHERE (institution, identifier, integration) IN (SELECT institution, identifier, \
-     integration FROM habit WHERE touched_at < $1 ORDER BY touched_at LIMIT $2)";
+     integration FROM habit WHERE accepted_at < $1 ORDER BY accepted_at LIMIT $2)";
 const REPORT_FILES: &str = "DELETE FROM report_file WHERE (institution, digest) IN (SELECT institution, digest \
      FROM report_file WHERE imported_at < $1 ORDER BY imported_at LIMIT $2)";
 /// Further identifiers lead to somebody for as long as anything is known of them.
@@ -145,7 +145,7 @@ const LONELY_ALIASES: &str = "SELECT institution, alias, identifier FROM report_
 async fn find(database: &Database, part: Part, horizon: Timestamp) -> Result<Vec<AnyRow>, StoreError> {
     let (statement, most) = match part {
         Part::ClosedFlags => ("SELECT id FROM flag WHERE closed_at < $1 ORDER BY closed_at LIMIT $2", FEW),
-        Part::Habits => ("SELECT integration FROM habit WHERE touched_at < $1 LIMIT $2", 1),
+        Part::Habits => ("SELECT integration FROM habit WHERE accepted_at < $1 LIMIT $2", 1),
         Part::Report => ("SELECT institution, identifier FROM report_row WHERE last_listed < $1 LIMIT $2", FEW),
         Part::ReportAliases => (LONELY_ALIASES, FEW),
         Part::ReportFiles => ("SELECT digest FROM report_file WHERE imported_at < $1 LIMIT $2", 1),

@@ -176,7 +176,7 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
     for kept in ["long-open", "gone-lately has left", "new-reader", "old-listed-card", "new-listed-card"] {
         assert!(copy.contains(kept), "{kept}: {copy}");
     }
-    assert!(copy.contains("\"body\":\"trail 4, closed flags 1, habits 1, report 2\""), "{copy}");
+    assert!(copy.contains("\"body\":\"trail 4, closed flags 1, habits 1, report 2, usage 2\""), "{copy}");
     let told = |event| copy.lines().filter(|line| line.contains(&format!("\"event\":\"{event}\""))).count();
     assert_eq!(told("purge"), 1, "one row, however many steps");
     check_totals(&fresh.database).await;
