@@ -75,7 +75,7 @@ impl Waiting {
     }
 }
 
-/// The other end, for [`write_flags`].
+/// The other end, for [`FlagWriter`].
 pub struct FlagReceiver(Arc<Waiting>);
 
 /// Integrations that an identity service accepted for the first time, to be written down off the calls' path.
