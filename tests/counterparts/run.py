@@ -9,6 +9,7 @@ with the reason. The last line is `N passed, N failed, N skipped`; the exit code
 import argparse
 import importlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,8 @@ def main() -> int:
     parser.add_argument("filter", nargs="*", help="a part of a test's name: only such tests are run")
     asked = parser.parse_args()
     counterpart = importlib.import_module(asked.name)
+    # Whoever ends this program ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     total = Counts()
     try:
         with counterpart.start() as environment:
