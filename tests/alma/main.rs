@@ -7,6 +7,7 @@ mod fake;
 mod faults;
 mod outage;
 mod shield;
+mod store_away;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;

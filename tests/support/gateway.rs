@@ -101,11 +101,14 @@ impl TestGateway {
 
     /// Stops it in order and starts it again on the same database.
     pub(crate) async fn restart(self) -> Self {
+        self.stop().await.start().await
+    }
+
+    /// Stops it in order.
+    pub(crate) async fn stop(self) -> Stopped {
         let Self { server, settings, folder, .. } = self;
         server.stop().await.expect("it stops");
-        let server = Server::start(settings.clone()).await.expect("a server");
-        let (soap, management) = (server.soap, server.management);
-        Self { server, soap, management, settings, folder }
+        Stopped { settings, folder }
     }
 
     /// The database's file.
@@ -141,6 +144,27 @@ impl TestGateway {
             .filter(|(series, _)| series.split('{').next() == Some(name) && series.contains(label))
             .map(|(_, value)| value.parse::<u64>().expect("a count"))
             .sum()
+    }
+}
+
+/// What a server leaves behind.
+pub(crate) struct Stopped {
+    settings: Settings,
+    folder: TempDir,
+}
+
+impl Stopped {
+    /// Starts it again on the same database.
+    pub(crate) async fn start(self) -> TestGateway {
+        let Self { settings, folder } = self;
+        let server = Server::start(settings.clone()).await.expect("a server");
+        let (soap, management) = (server.soap, server.management);
+        TestGateway { server, soap, management, settings, folder }
+    }
+
+    /// A file in its data folder.
+    pub(crate) fn data_file(&self, name: &str) -> PathBuf {
+        self.settings.data_dir.join(name)
     }
 }
 

@@ -276,7 +276,7 @@ mod tests {
                 "((identifier,institution)>(?,?) AND identifier<?)",
             ),
             (
-                FlagFilter { prefix, institution, ..FlagFilter::default() },
+                FlagFilter { institution, prefix, ..FlagFilter::default() },
                 "(institution=? AND identifier>? AND identifier<?)",
             ),
         ];
