@@ -9,6 +9,7 @@ mod lives;
 mod outage;
 mod report;
 mod shield;
+mod store_away;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;

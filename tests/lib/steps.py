@@ -51,6 +51,13 @@ STEPS = (
         30,
     ),
     Step(
+        "a minute without the store",
+        Tier.FULL,
+        ("env", "SOAPGATE_STORE_AWAY_SECONDS=60", "cargo", "test", "--locked", "--test", "alma", "store_away"),
+        counts.cargo,
+        10,
+    ),
+    Step(
         "whole months",
         Tier.FULL,
         ("env", "SOAPGATE_MONTHS=whole", "cargo", "test", "--locked", "--test", "month"),
@@ -84,6 +91,14 @@ STEPS = (
         (sys.executable, "tests/xml_oracle.py", "--compare", "--cases", "20000"),
         counts.closing_line,
         15,
+    ),
+    Step(
+        "benchmark of a long queue of flags",
+        Tier.DEFAULT,
+        ("cargo", "bench", "--locked", "--bench", "flags", "--"),
+        counts.closing_line,
+        60,
+        scaled=True,
     ),
     Step(
         "benchmark of a cached sign-in",

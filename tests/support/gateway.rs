@@ -112,9 +112,14 @@ impl TestGateway {
 
     /// Stops it in order and starts it again on the same database.
     pub(crate) async fn restart(self) -> Self {
+        self.stop().await.start().await
+    }
+
+    /// Stops it in order.
+    pub(crate) async fn stop(self) -> Stopped {
         let Self { server, settings, clock, folder, .. } = self;
         server.stop().await.expect("it stops");
-        Self::serve(settings, clock, folder).await
+        Stopped { settings, clock, folder }
     }
 
     /// The database's file.
@@ -150,6 +155,25 @@ impl TestGateway {
             .filter(|(series, _)| series.split('{').next() == Some(name) && series.contains(label))
             .map(|(_, value)| value.parse::<u64>().expect("a count"))
             .sum()
+    }
+}
+
+/// What a server leaves behind.
+pub(crate) struct Stopped {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    folder: TempDir,
+}
+
+impl Stopped {
+    /// Starts it again on the same database.
+    pub(crate) async fn start(self) -> TestGateway {
+        TestGateway::serve(self.settings, self.clock, self.folder).await
+    }
+
+    /// A file in its data folder.
+    pub(crate) fn data_file(&self, name: &str) -> PathBuf {
+        self.settings.data_dir.join(name)
     }
 }
 
