@@ -107,9 +107,13 @@ fn burn_down(view: &BurnDownView, out: &mut Output<'_>) -> Result<(), Failure> {
             day.legacy_accepted.to_string(),
             day.legacy_integrations.to_string(),
             day.calls.to_string(),
+            day.flags_active.to_string(),
+            day.flags_opened.to_string(),
+            day.flags_closed.to_string(),
         ]
     };
-    let head = ["DAY", "LEGACY CALLS", "OF THEM ACCEPTED", "LEGACY INTEGRATIONS", "ALL CALLS"];
+    let head =
+        ["DAY", "LEGACY CALLS", "OF THEM ACCEPTED", "LEGACY INTEGRATIONS", "ALL CALLS", "FLAGS", "OPENED", "CLOSED"];
     Ok(out.table(head, &view.days.iter().map(row).collect::<Vec<_>>())?)
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::contract::AUTHENTICATE_SERVICE;
-use crate::domain::{Clock, Day, Dimension, IntegrationName, Tally};
+use crate::domain::{Clock, Day, Dimension, Institution, IntegrationName, Tally};
 use crate::operator::{OperatorError, moment};
-use crate::store::{Database, UsageCount, UsageTable, UsageValue};
+use crate::store::{Database, FlagTable, UsageCount, UsageTable, UsageValue};
 
 /// Whose calls are looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,14 +97,14 @@ pub struct UsageValueView {
     pub last: String,
 }
 
-/// Calls day by day.
+/// Calls and flags day by day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BurnDownView {
     /// The first day, in UTC.
     pub from: String,
     /// The last day: today.
     pub to: String,
-    /// Every day since the first with calls.
+    /// Every day since the first with calls or flags.
     pub days: Vec<BurnDownDay>,
 }
 
@@ -121,11 +121,26 @@ pub struct BurnDownDay {
     pub legacy_accepted: u64,
     /// Integrations that made legacy calls.
     pub legacy_integrations: usize,
+    /// Flags, of whatever integration, that somebody had to act on at the day's end.
+    pub flags_active: u64,
+    /// Flags that were opened, or opened again.
+    pub flags_opened: u64,
+    /// Flags that were resolved or dismissed.
+    pub flags_closed: u64,
+}
+
+/// What became of the queue of flags on one day.
+#[derive(Default)]
+struct Queue {
+    active: BTreeMap<Institution, u64>,
+    opened: u64,
+    closed: u64,
 }
 
 /// What an operator can ask about calls.
 pub struct Usage {
     table: UsageTable,
+    flags: FlagTable,
     clock: Arc<dyn Clock>,
 }
 
@@ -133,7 +148,7 @@ impl Usage {
     /// The counters of a database.
     #[must_use]
     pub fn new(database: &Database, clock: Arc<dyn Clock>) -> Self {
-        Self { table: database.usage(), clock }
+        Self { table: database.usage(), flags: database.flags(), clock }
     }
 
     /// The calls of each integration in the last `days` days, today included.
@@ -213,16 +228,32 @@ impl Usage {
                 }
             }
         }
+        let (mut queue, mut active) = (BTreeMap::<Day, Queue>::new(), BTreeMap::<Institution, u64>::new());
+        for day in self.flags.days(i64::MIN).await? {
+            if day.day < first.number() {
+                active.insert(day.institution, day.active);
+                continue;
+            }
+            let of_day = queue.entry(Day::from_number(day.day)).or_default();
+            of_day.active.insert(day.institution, day.active);
+            (of_day.opened, of_day.closed) = (of_day.opened + day.opened, of_day.closed + day.closed);
+        }
         // A day without calls is worth a line too: it is what everybody waits for.
-        let begin = found.keys().next().map_or(last.number() + 1, |day| day.number());
+        let begin = found.keys().chain(queue.keys()).min().map_or(last.number() + 1, |day| day.number());
         let days = (begin..=last.number()).map(Day::from_number).map(|day| {
             let (all, legacy, integrations) = found.remove(&day).unwrap_or_default();
+            let flags = queue.remove(&day).unwrap_or_default();
+            // An institution whose queue did not change on a day has no row of it.
+            active.extend(flags.active);
             BurnDownDay {
                 day: moment::show_day(day),
                 calls: all.calls(),
                 legacy_calls: legacy.calls(),
                 legacy_accepted: legacy.accepted,
                 legacy_integrations: integrations.len(),
+                flags_active: active.values().sum(),
+                flags_opened: flags.opened,
+                flags_closed: flags.closed,
             }
         });
         let days = days.collect();

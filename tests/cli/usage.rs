@@ -1,13 +1,17 @@
 //! `soapgate usage`: what it prints, for people and for programs.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 use soapgate::app::SystemClock;
-use soapgate::domain::{CallEnd, Clock, Day, Dimension, Tally};
-use soapgate::store::{Database, DatabaseUrl, UsageCandidate, UsageChange, UsageRanking, UsageStore, UsageValue};
+use soapgate::domain::{AccountId, CallEnd, Clock, Day, Dimension, Fact, Institution, Tally};
+use soapgate::store::{
+    Database, DatabaseUrl, FlagStore, Gathered, Seen, UsageCandidate, UsageChange, UsageRanking, UsageStore, UsageValue,
+};
 
 use crate::{Desk, INTEGRATION, ONE};
 
-/// Counts three calls of today, as a server does: two of the reader, one of nobody known.
+/// Counts three calls of today, as a server does: two of the reader, one of nobody known; and flags the reader.
 fn count(desk: &Desk) {
     desk.ok("usage", b"");
     let url = DatabaseUrl::Sqlite(desk.0.path().join("data/soapgate.db"));
@@ -41,6 +45,18 @@ fn count(desk: &Desk) {
     runtime.block_on(async {
         let database = Database::open(&url).await.expect("it opens");
         database.usage().add(&change).await.expect("written");
+        let institution = Institution::parse("01DEMO_INST").expect("a code");
+        let account = AccountId::parse(&institution, "reader").expect("an identifier");
+        let seen = Seen {
+            fact: Fact::MustChange,
+            integration: None,
+            source: None,
+            operation: Cow::Borrowed(operation),
+            first: now,
+            last: now,
+            count: 1,
+        };
+        database.flags().record(&[Gathered { account, seen: vec![seen] }]).await.expect("a flag");
         database.close().await;
     });
 }
@@ -74,7 +90,7 @@ fn who_calls_is_shown_in_every_way() {
     let sources = desk.ok(&format!("usage --integration {INTEGRATION} --by source --days 2"), b"");
     assert_eq!(cells(&sources)[0][..2], ["192.0.2.1", "3"], "{sources}");
     let burn_down = desk.ok("usage --burn-down", b"");
-    assert_eq!(cells(&burn_down)[0][1..], ["3", "1", "1", "3"], "{burn_down}");
+    assert_eq!(cells(&burn_down)[0][1..], ["3", "1", "1", "3", "1", "1", "0"], "{burn_down}");
     assert!(desk.ok("usage --integration none", b"").starts_with("no calls from "));
 
     let overview = desk.json("usage --json");
