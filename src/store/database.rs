@@ -117,6 +117,16 @@ impl Database {
         Ok(Write { transaction, _turn: turn })
     }
 
+    /// Begins a write of as many rows as somebody brings, with more memory where that makes it shorter. For commands: a
+    /// server does not give the memory back.
+    pub(crate) async fn write_long(&self) -> Result<Write, StoreError> {
+        let mut write = self.write().await?;
+        if let Some(statement) = self.engine.long_write() {
+            write.execute(statement).await.map_err(StoreError::during("begin a write"))?;
+        }
+        Ok(write)
+    }
+
     /// All migrations in one write: two processes that start together do it one after the other, and a failing one
     /// leaves everything as it was.
     async fn migrate(&self) -> Result<(), StoreError> {

@@ -70,6 +70,15 @@ impl Engine {
         }
     }
 
+    /// Said in a write of many rows, right after its beginning.
+    pub(crate) const fn long_write(self) -> Option<&'static str> {
+        match self {
+            // Its memory is its operator's to share out.
+            Self::Postgres => None,
+            Self::Sqlite => Some(sqlite::LONG_WRITE),
+        }
+    }
+
     /// Begins reading in several statements what was there at one moment.
     pub(crate) const fn begin_read(self) -> &'static str {
         match self {

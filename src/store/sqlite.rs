@@ -30,9 +30,13 @@ const CONNECTIONS: u32 = 4;
 /// power cut as well; NORMAL would survive only the end of the process, SIGKILL included. A question to an identity
 /// service waits for one such write, together with all others of that moment and never for long; nothing else on the
 /// path of a call's reply does. What is removed is overwritten in the file as well: who is forgotten, is gone from it.
-/// 16 MiB of pages, and no 2, spare a long write (an imported list) from writing the same pages again and again.
 const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-     PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA cache_size = -16384;";
+     PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
+
+/// Said in a long write: 16 MiB of pages, and not 2, spare it from writing the same pages again and again. Its connection
+/// keeps them until it is closed, so it is for commands that end soon and not for every connection: each one would fill
+/// its own by reading alone.
+pub(crate) const LONG_WRITE: &str = "PRAGMA cache_size = -16384";
 
 /// The path in a `sqlite:` url: `sqlite:/var/lib/x.db`, `sqlite:///var/lib/x.db` or a relative one. The rest of the
 /// url is the path as it stands; there are no parameters and no percent signs to decode.
@@ -208,6 +212,8 @@ mod tests {
                 ("PRAGMA foreign_keys", "1"),
                 ("PRAGMA busy_timeout", "5000"),
                 ("PRAGMA secure_delete", "1"),
+                // Reading alone fills it on every connection: SQLite's own 2 MB, and more in a long write only.
+                ("PRAGMA cache_size", "-2000"),
             ];
             for (pragma, value) in expected {
                 let row = sqlx::query(pragma).fetch_one(&mut **connection).await.expect(pragma);

@@ -35,7 +35,7 @@ pub(crate) async fn restore(
     let rows = reader.rows().clone();
 
     input.rewind()?;
-    let mut write = database.write().await?;
+    let mut write = database.write_long().await?;
     trail::take_turn(&mut write).await?;
     check_empty(&mut write, &tables).await?;
     if rows.contains_key(SEEDED) {

@@ -62,7 +62,7 @@ pub(crate) async fn import(
         let others = one.others.iter().filter(|other| **other != one.account && other.institution() == institution);
         list.entry(&one.account).or_default().extend(others);
     }
-    let mut write = database.write().await?;
+    let mut write = database.write_long().await?;
     trail::take_turn(&mut write).await?;
     let mut import = Import { listed: count(list.len()), ..Import::default() };
     let first_time = sqlx::query(
