@@ -107,6 +107,7 @@ async fn a_burn_down_tells_legacy_calls_from_others_and_leaves_no_day_out() {
         json!({
             "day": day, "calls": calls, "legacy_calls": legacy, "legacy_accepted": accepted,
             "legacy_integrations": integrations,
+            "flags_active": 0, "flags_opened": 0, "flags_closed": 0,
         })
     };
     let view = shape(usage.burn_down(30, &Callers::All).await.expect("read"));
