@@ -31,6 +31,17 @@ pub(crate) fn account(number: u64) -> (&'static str, String) {
     (INSTITUTIONS[institution], identifier)
 }
 
+/// Why the flag with this number was made.
+pub(crate) fn reason(number: u64) -> Reason {
+    let of_eight = usize::try_from(number % 8).unwrap_or_default();
+    Reason::ALL[of_eight]
+}
+
+/// Whether somebody has to act on the flag with this number, and it is not left alone until some day.
+pub(crate) fn is_active(number: u64) -> bool {
+    number / 7 % 100 < 80
+}
+
 /// The parts of a row, in terms of its number `i`; the same text on both databases.
 fn row(flags: u64) -> String {
     let institution = "CASE WHEN i % 100 < 70 THEN '01LARGE' WHEN i % 100 < 90 THEN '02MIDDLE' \
@@ -84,32 +95,32 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
         ("subject (number, institution, identifier)", "id, institution, identifier".to_owned(), "made"),
         (
             "flag (id, institution, identifier, subject, state, snoozed_until, state_before, severity, confidence, \
-             first_seen, last_seen, count, closed_at)",
+             first_seen, last_seen, count, opened_at, closed_at)",
             format!(
                 "id, institution, identifier, id, state, \
                  CASE WHEN state = 'snoozed' THEN last_seen + 86400000 ELSE NULL END, \
                  CASE WHEN state = 'snoozed' THEN 'open' ELSE NULL END, severity, 2, last_seen - 86400000, last_seen, \
-                 1 + i % 50, {CLOSED}"
+                 1 + i % 50, last_seen - 86400000, {CLOSED}"
             ),
             "made",
         ),
         (
             "flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
-             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_last_seen)",
+             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_opened_at)",
             format!(
                 "id, reason, severity, 2, 'AlmaSDK-old' || CAST(i % 40 AS TEXT) || '-institutionCode-' || institution, \
                  last_seen - 86400000, last_seen, 1 + i % 50, {CLOSED}, 1, institution, state, severity, \
-                 last_seen"
+                 last_seen - 86400000"
             ),
             "made",
         ),
         // A third of them stands in the list too.
         (
             "flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
-             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_last_seen)",
+             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_opened_at)",
             format!(
                 "id, 'reported', 1, 2, NULL, last_seen - 86400000, last_seen - 86400000, 1, {CLOSED}, 1, institution, state, severity, \
-                 last_seen"
+                 last_seen - 86400000"
             ),
             "made WHERE i % 3 = 0 AND reason <> 'reported'",
         ),

@@ -13,7 +13,7 @@ use crate::Filled;
 /// How much more memory the large database may take. Nothing that grows with the number of flags stays below it.
 const BAR: f64 = 1.5;
 
-/// One pass; whether the bar held.
+/// Measures; whether the bar held.
 pub(crate) fn compare(small: &Filled, large: &Filled) -> anyhow::Result<bool> {
     let (of_small, of_large) = (peak_kib(small)?, peak_kib(large)?);
     let ratio = f64::from(of_large) / f64::from(of_small);

@@ -54,7 +54,7 @@ fn cases() -> anyhow::Result<Vec<Case>> {
     ])
 }
 
-/// One pass over all kinds; whether the bar held for every one.
+/// Measures all kinds; whether the bar held for every one.
 pub(crate) async fn compare(small: &Filled, large: &Filled) -> anyhow::Result<bool> {
     println!("{:<34} {:>8} {:>12} {:>12} {:>8}", "", "page", "small us", "large us", "ratio");
     let mut held = true;

@@ -104,8 +104,15 @@ fn show(detail: &FlagDetailView, out: &mut Output<'_>) -> Result<(), Failure> {
     let assigned = detail.assignee.as_ref().map_or_else(String::new, |name| format!(", assigned to {name}"));
     let until = flag.snoozed_until.as_ref().map_or_else(String::new, |until| format!(" until {until}"));
     out.line(&format!(
-        "flag {}: {}{until}{assigned}, severity {}, confidence {}, seen {} times from {} to {}",
-        flag.id, flag.state, flag.severity, flag.confidence, flag.count, flag.first_seen, flag.last_seen
+        "flag {}: {}{until}{assigned}, severity {}, confidence {}, opened {}, seen {} times from {} to {}",
+        flag.id,
+        flag.state,
+        flag.severity,
+        flag.confidence,
+        flag.opened_at,
+        flag.count,
+        flag.first_seen,
+        flag.last_seen
     ))?;
     out.line("")?;
     let evidence: Vec<[String; 7]> = detail
@@ -141,8 +148,11 @@ fn show(detail: &FlagDetailView, out: &mut Output<'_>) -> Result<(), Failure> {
         .trail
         .iter()
         .map(|row| {
-            let states =
-                if row.before == row.after { row.after.clone() } else { format!("{} -> {}", row.before, row.after) };
+            let states = if row.before.is_empty() || row.before == row.after {
+                row.after.clone()
+            } else {
+                format!("{} -> {}", row.before, row.after)
+            };
             let actor = row.actor.clone().unwrap_or_else(|| "(erased)".to_owned());
             let note = row.note.clone().unwrap_or_default();
             [row.at.clone(), row.event.clone(), states, row.reasons.join(", "), actor, note]

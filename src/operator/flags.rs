@@ -37,6 +37,8 @@ pub struct FlagView {
     pub last_seen: String,
     /// How often it was seen.
     pub count: u64,
+    /// When it was opened, or opened again.
+    pub opened_at: String,
     /// The names of the integrations that called.
     pub integrations: Vec<String>,
     /// Until when it is left alone.
@@ -257,6 +259,7 @@ fn view(record: FlagRecord) -> FlagView {
         first_seen: moment::show(record.first_seen),
         last_seen: moment::show(record.last_seen),
         count: record.count,
+        opened_at: moment::show(record.opened_at),
         integrations: record.integrations,
         snoozed_until: record.snoozed_until.map(moment::show),
     }

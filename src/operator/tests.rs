@@ -188,8 +188,9 @@ async fn flags_are_shown_in_their_public_shape() {
     assert_eq!((page.next, page.total.as_str()), (None, "1"));
     let expected = json!([{
         "id": id.as_str(), "institution": "01DEMO_INST", "account": "legacy", "state": "open",
-        "reasons": ["must-change", "no-password"], "severity": "high", "confidence": "high", "first_seen": "2027-01-15T08:00:00Z",
-        "last_seen": "2027-01-15T08:01:00Z", "count": 2,
+        "reasons": ["must-change", "no-password"], "severity": "high", "confidence": "high",
+        "first_seen": "2027-01-15T08:00:00Z",
+        "last_seen": "2027-01-15T08:01:00Z", "count": 2, "opened_at": "2027-01-15T08:00:00Z",
         "integrations": ["AlmaSDK-demo-institutionCode-01DEMO_INST"], "snoozed_until": null,
     }]);
     assert_eq!(serde_json::to_value(page.flags).expect("JSON"), expected);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::domain::{CallEnd, Day, Dimension, Tally};
+use crate::domain::{CallEnd, Day, Dimension, Move, Rejection, Tally};
 use crate::identity::fixture::StillClock;
 use crate::operator::{Callers, Usage};
-use crate::store::suite::harness::{self, Fresh, at, integration};
-use crate::store::{UsageCandidate, UsageChange, UsageRanking, UsageStore, UsageValue};
+use crate::store::suite::flags::{refused, seen};
+use crate::store::suite::harness::{self, Fresh, account, at, integration};
+use crate::store::{Action, FlagStore, Gathered, UsageCandidate, UsageChange, UsageRanking, UsageStore, UsageValue};
 
 /// 2027-01-15T08:00:00Z, and its day.
 const NOW: i64 = 1_800_000_000_000;
@@ -102,7 +103,7 @@ async fn values_and_others_are_all_calls_however_many_are_shown() {
 
 #[tokio::test]
 async fn a_burn_down_tells_legacy_calls_from_others_and_leaves_no_day_out() {
-    let (_fresh, usage) = bench().await;
+    let (fresh, usage) = bench().await;
     let day = |day, calls, legacy, accepted, integrations| {
         json!({
             "day": day, "calls": calls, "legacy_calls": legacy, "legacy_accepted": accepted,
@@ -113,6 +114,22 @@ async fn a_burn_down_tells_legacy_calls_from_others_and_leaves_no_day_out() {
     let view = shape(usage.burn_down(30, &Callers::All).await.expect("read"));
     let expected = [day("2027-01-13", 2, 2, 2, 1), day("2027-01-14", 0, 0, 0, 0), day("2027-01-15", 7, 6, 3, 1)];
     assert_eq!(view, json!({ "from": "2026-12-17", "to": "2027-01-15", "days": expected }));
+    let flags = fresh.database.flags();
+    let day_millis = 24 * 3_600_000;
+    let mut ids = Vec::new();
+    for (name, moment) in [("stays", NOW - 2 * day_millis), ("goes", NOW - day_millis)] {
+        let seen = seen(refused(Rejection::NoPassword), at(moment));
+        let gathered = [Gathered { account: account(name), seen: vec![seen] }];
+        let recorded = flags.record(&gathered).await.expect("recorded").remove(0);
+        ids.push(recorded.expect("a flag").flag);
+    }
+    let note = Some("left the house".to_owned());
+    let dismiss = Action { to_do: Move::Dismiss, actor: "mia".to_owned(), assignee: None, note, at: at(NOW) };
+    flags.act(&ids[1], &dismiss).await.expect("done");
+    let view = shape(usage.burn_down(30, &Callers::All).await.expect("read"));
+    let of_day = |day: &Value| [&day["flags_active"], &day["flags_opened"], &day["flags_closed"]].map(Value::as_u64);
+    let queue: Vec<_> = view["days"].as_array().expect("days").iter().map(of_day).collect();
+    assert_eq!(queue, [[1, 1, 0], [2, 1, 0], [1, 0, 1]].map(|day| day.map(Some)), "a day tells what it left behind");
     let view = shape(usage.burn_down(41, &Callers::Integration(integration("demo"))).await.expect("read"));
     assert_eq!(view["days"].as_array().map(Vec::len), Some(41), "every day since the first with calls");
 }

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
@@ -44,14 +45,14 @@ SETTINGS = {
 
 
 @contextmanager
-def start() -> Iterator[dict[str, str]]:
-    """One server for all tests; those that they make themselves end with it."""
+def start(settings: dict[str, str] = SETTINGS) -> Iterator[dict[str, str]]:
+    """One server for all tests, with these settings; those that they make themselves end with it."""
     provision.debian("openssl", "postgresql")
     with tempfile.TemporaryDirectory(prefix="soapgate-postgres-") as name:
         folder = Path(name)
         _give(folder)
         try:
-            shared = Postgres.make(folder)
+            shared = Postgres.make(folder, settings)
             yield {
                 "SOAPGATE_TEST_POSTGRES": shared.url(),
                 "SOAPGATE_TEST_POSTGRES_CA": str(shared.folder / "ca.pem"),
@@ -62,6 +63,16 @@ def start() -> Iterator[dict[str, str]]:
                 Postgres(server).kill()
 
 
+def make_database(url: str, name: str) -> None:
+    """A new, empty database on the server of `url`."""
+    # psql takes the address from its environment, where no other user reads the password in it.
+    command = [_program("psql"), "--no-psqlrc", "--quiet", "--command", f"CREATE DATABASE {name}"]
+    parts = urlsplit(url)
+    environment = {"PGHOST": parts.hostname, "PGPORT": str(parts.port), "PGDATABASE": parts.path[1:]}
+    environment |= {"PGUSER": parts.username, "PGPASSWORD": parts.password}
+    _check(command, environment)
+
+
 class Postgres:
     """One server; what must be known of it stands in its folder."""
 
@@ -69,7 +80,7 @@ class Postgres:
         self.folder = folder
 
     @classmethod
-    def make(cls, parent: Path) -> "Postgres":
+    def make(cls, parent: Path, settings: dict[str, str] = SETTINGS) -> "Postgres":
         """A new server that takes connections."""
         server = cls(parent / secrets.token_hex(4))
         server.folder.mkdir(mode=0o700)
@@ -86,18 +97,18 @@ class Postgres:
         port = free_port()
         server._write("port", str(port))
         server._write("url", f"postgres://soapgate:{password}@127.0.0.1:{port}/postgres")
-        server.start()
+        server.start(settings)
         return server
 
     def url(self) -> str:
         """The address of its first database, for whoever may make others."""
         return (self.folder / "url").read_text()
 
-    def start(self) -> None:
+    def start(self, settings: dict[str, str] = SETTINGS) -> None:
         """Starts it and waits until it takes connections."""
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         port = int((self.folder / "port").read_text())
-        command = [_program("postgres"), "-D", str(self.folder / "data"), "-p", str(port), *settings]
+        command = [_program("postgres"), "-D", str(self.folder / "data"), "-p", str(port), *options]
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 _as_user(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -206,10 +217,16 @@ def _as_user(command: list[str]) -> list[str]:
     return [setpriv, f"--reuid={_user().pw_uid}", f"--regid={_user().pw_gid}", "--clear-groups", *command]
 
 
-def _check(command: list[str]) -> None:
+def _check(command: list[str], environment: dict[str, str] | None = None) -> None:
     # Not in a folder that the other user cannot enter.
     done = subprocess.run(
-        command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd="/",
+        env=os.environ | (environment or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode != 0:
         raise ServerFailed(f"{command[0]} ended with exit code {done.returncode}\n{done.stdout[-2000:]}")

@@ -101,6 +101,14 @@ STEPS = (
         scaled=True,
     ),
     Step(
+        "benchmark of a long queue of flags in PostgreSQL",
+        Tier.DEFAULT,
+        (sys.executable, "benches/flags/postgres.py"),
+        counts.closing_line,
+        60,
+        scaled=True,
+    ),
+    Step(
         "benchmark of a cached sign-in",
         Tier.DEFAULT,
         ("cargo", "bench", "--locked", "--bench", "signin", "--"),

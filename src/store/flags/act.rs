@@ -4,6 +4,7 @@ use sqlx::AnyConnection;
 
 use crate::domain::{FlagState, Move, MoveError, Timestamp};
 use crate::store::flags::flag_row::{self, FlagRow};
+use crate::store::flags::flag_save::save;
 use crate::store::flags::gathered::FlagId;
 use crate::store::flags::record;
 use crate::store::flags::tallies::Tallies;
@@ -49,13 +50,14 @@ pub(crate) async fn act(database: &Database, id: &FlagId, action: &Action) -> Re
         Err(error) => return Ok(Acted::Refused(error)),
     };
     let actor = trail::actor(&mut write, &action.actor).await?;
-    let mut after = FlagRow { life, ..before.clone() };
+    let mut after = before.clone();
+    after.live_on(life, action.at);
     if let Some(name) = &action.assignee {
         after.assignee = Some(trail::actor(&mut write, name).await?);
     }
     let note = trail::note(&mut write, &before.subject, action.note.as_deref()).await?;
     let mut tallies = Tallies::default();
-    change(&mut write, &before, &mut after, action.to_do.label(), (&actor, &note), action.at, &mut tallies).await?;
+    change(&mut write, &before, &after, action.to_do.label(), (&actor, &note), action.at, &mut tallies).await?;
     tallies.save(&mut write).await?;
     write.commit().await?;
     Ok(Acted::Done(life.state))
@@ -80,8 +82,9 @@ pub(crate) async fn wake(database: &Database, now: Timestamp) -> Result<u64, Sto
         let Some(before) = flag_row::of_id(&mut write, &id).await? else { continue };
         let Ok(life) = before.life.after(Move::Wake, now) else { continue };
         if life != before.life {
-            let mut after = FlagRow { life, ..before.clone() };
-            change(&mut write, &before, &mut after, Move::Wake.label(), (GATEWAY, ""), now, &mut tallies).await?;
+            let mut after = before.clone();
+            after.live_on(life, now);
+            change(&mut write, &before, &after, Move::Wake.label(), (GATEWAY, ""), now, &mut tallies).await?;
             woken += 1;
         }
     }
@@ -93,14 +96,13 @@ pub(crate) async fn wake(database: &Database, now: Timestamp) -> Result<u64, Sto
 async fn change(
     connection: &mut AnyConnection,
     before: &FlagRow,
-    after: &mut FlagRow,
+    after: &FlagRow,
     event: &str,
     by: (&str, &str),
     at: Timestamp,
     tallies: &mut Tallies,
 ) -> Result<(), StoreError> {
-    after.closed_at = if after.life.state.is_active() { None } else { after.closed_at.or(Some(at)) };
-    flag_row::save(connection, after).await?;
+    save(connection, Some(before), after).await?;
     record::append(connection, Some(before), after, event, by, at).await?;
     tallies.note(Some(before), Some(after), at);
     Ok(())

@@ -32,7 +32,7 @@ impl FlagFilter {
 pub enum FlagOrder {
     /// By the account's identifier.
     Account,
-    /// The most severe first, among equals the one seen last.
+    /// The most severe first, among equals the one opened last.
     #[default]
     Severity,
 }
@@ -49,7 +49,7 @@ pub struct FlagCursor {
 pub(crate) enum Key {
     /// Its identifier and its institution.
     Account(String, String),
-    /// Its severity as it is stored, when it was seen last, and its id.
+    /// Its severity as it is stored, when it was opened, and its id.
     Severity(i64, i64, String),
 }
 
@@ -59,7 +59,7 @@ impl FlagCursor {
     pub fn encode(&self) -> String {
         match &self.key {
             Key::Account(identifier, institution) => format!("a/{institution}/{identifier}"),
-            Key::Severity(severity, last_seen, id) => format!("s/{severity}/{last_seen}/{id}"),
+            Key::Severity(severity, opened_at, id) => format!("s/{severity}/{opened_at}/{id}"),
         }
     }
 
@@ -71,8 +71,8 @@ impl FlagCursor {
             Key::Account(identifier.to_owned(), institution.to_owned())
         } else {
             let mut parts = text.strip_prefix("s/")?.splitn(3, '/');
-            let (severity, last_seen, id) = (parts.next()?, parts.next()?, parts.next()?);
-            Key::Severity(severity.parse().ok()?, last_seen.parse().ok()?, FlagId::parse(id)?.to_string())
+            let (severity, opened_at, id) = (parts.next()?, parts.next()?, parts.next()?);
+            Key::Severity(severity.parse().ok()?, opened_at.parse().ok()?, FlagId::parse(id)?.to_string())
         };
         Some(Self { key })
     }
@@ -92,8 +92,8 @@ impl Key {
     pub(crate) fn compare(&self, other: &Self) -> std::cmp::Ordering {
         match (self, other) {
             (Self::Account(a, at_a), Self::Account(b, at_b)) => (a, at_a).cmp(&(b, at_b)),
-            (Self::Severity(a, seen_a, id_a), Self::Severity(b, seen_b, id_b)) => {
-                (b, seen_b, id_b).cmp(&(a, seen_a, id_a))
+            (Self::Severity(a, opened_a, id_a), Self::Severity(b, opened_b, id_b)) => {
+                (b, opened_b, id_b).cmp(&(a, opened_a, id_a))
             }
             (Self::Account(..), Self::Severity(..)) => std::cmp::Ordering::Less,
             (Self::Severity(..), Self::Account(..)) => std::cmp::Ordering::Greater,

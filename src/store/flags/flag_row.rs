@@ -40,6 +40,8 @@ pub(crate) struct FlagRow {
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
     pub(crate) count: u64,
+    /// When it was opened last.
+    pub(crate) opened_at: Timestamp,
     pub(crate) closed_at: Option<Timestamp>,
     pub(crate) reasons: Vec<ReasonRecord>,
 }
@@ -56,9 +58,20 @@ impl FlagRow {
             first_seen: at,
             last_seen: at,
             count: 0,
+            opened_at: at,
             closed_at: None,
             reasons: Vec::new(),
         }
+    }
+
+    /// Goes on in another state from `at` on.
+    pub(crate) fn live_on(&mut self, life: Life, at: Timestamp) {
+        match (self.life.state.is_active(), life.state.is_active()) {
+            (false, true) => (self.opened_at, self.closed_at) = (at, None),
+            (true, false) => self.closed_at = Some(at),
+            (true, true) | (false, false) => {}
+        }
+        self.life = life;
     }
 
     /// The reasons that are not over; all of them where every one is.
@@ -171,6 +184,7 @@ async fn whole(connection: &mut AnyConnection, found: Option<AnyRow>) -> Result<
         first_seen: row::time(&found, "first_seen")?,
         last_seen: row::time(&found, "last_seen")?,
         count: row::count(&found, "count")?,
+        opened_at: row::time(&found, "opened_at")?,
         closed_at: row::optional_time(&found, "closed_at")?,
         reasons: reasons.iter().map(reason).collect::<Result<_, _>>()?,
     }))
@@ -222,65 +236,4 @@ pub(crate) const fn sureness(confidence: Confidence) -> i64 {
         Confidence::Medium => 2,
         Confidence::High => 3,
     }
-}
-
-const SAVE: &str = "INSERT INTO flag (id, institution, identifier, subject, state, snoozed_until, state_before, assignee, \
-     severity, confidence, first_seen, last_seen, count, closed_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-     ON CONFLICT (id) DO UPDATE SET state = excluded.state, snoozed_until = excluded.snoozed_until, \
-     state_before = excluded.state_before, assignee = excluded.assignee, severity = excluded.severity, \
-     confidence = excluded.confidence, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
-     count = excluded.count, closed_at = excluded.closed_at";
-
-const SAVE_REASON: &str = "INSERT INTO flag_reason (flag_id, reason, severity, confidence, integration, first_seen, \
-     last_seen, count, cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_last_seen) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
-     ON CONFLICT (flag_id, reason) DO UPDATE SET severity = excluded.severity, confidence = excluded.confidence, \
-     integration = excluded.integration, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
-     count = excluded.count, cleared_at = excluded.cleared_at, is_telling = excluded.is_telling, flag_state = excluded.flag_state, \
-     flag_severity = excluded.flag_severity, flag_last_seen = excluded.flag_last_seen";
-
-/// Writes a flag and its reasons. Whoever saves holds the trail's turn, so that nobody else changed it meanwhile.
-pub(crate) async fn save(connection: &mut AnyConnection, flag: &FlagRow) -> Result<(), StoreError> {
-    let (state, severity) = (flag.life.state.label(), rank(flag.severity()));
-    sqlx::query(SAVE)
-        .bind(flag.id.as_str())
-        .bind(flag.account.institution().as_str())
-        .bind(flag.account.identifier())
-        .bind(&flag.subject)
-        .bind(state)
-        .bind(flag.life.snoozed.map(|(until, _)| until.as_millis()))
-        .bind(flag.life.snoozed.map(|(_, before)| before.label()))
-        .bind(flag.assignee.as_deref())
-        .bind(severity)
-        .bind(sureness(flag.confidence()))
-        .bind(flag.first_seen.as_millis())
-        .bind(flag.last_seen.as_millis())
-        .bind(row::stored(flag.count))
-        .bind(flag.closed_at.map(Timestamp::as_millis))
-        .execute(&mut *connection)
-        .await
-        .map_err(StoreError::during("record a flag"))?;
-    let telling: Vec<Reason> = flag.telling().map(|reason| reason.reason).collect();
-    for reason in &flag.reasons {
-        sqlx::query(SAVE_REASON)
-            .bind(flag.id.as_str())
-            .bind(reason.reason.code())
-            .bind(rank(reason.severity))
-            .bind(sureness(reason.confidence))
-            .bind(reason.integration.as_ref().map(IntegrationName::as_str))
-            .bind(reason.first_seen.as_millis())
-            .bind(reason.last_seen.as_millis())
-            .bind(row::stored(reason.count))
-            .bind(reason.cleared_at.map(Timestamp::as_millis))
-            .bind(i64::from(telling.contains(&reason.reason)))
-            .bind(flag.account.institution().as_str())
-            .bind(state)
-            .bind(severity)
-            .bind(flag.last_seen.as_millis())
-            .execute(&mut *connection)
-            .await
-            .map_err(StoreError::during("record a flag's reason"))?;
-    }
-    Ok(())
 }

@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
 use crate::domain::{AccountId, Finding, FlagState, Institution, Timestamp};
 use crate::store::flags::flag_row::{self, FlagRow};
+use crate::store::flags::flag_save::save;
 use crate::store::flags::gathered::FlagId;
 use crate::store::flags::tallies::Tallies;
 use crate::store::flags::{record, trail};
@@ -221,7 +222,7 @@ impl Importing<'_> {
             let Some(before) = flag_row::of_id(self.connection, &id).await? else { continue };
             let mut flag = before.clone();
             flag.find(Finding::LISTED, None, (self.at, self.at), 1);
-            flag_row::save(self.connection, &flag).await?;
+            save(self.connection, Some(&before), &flag).await?;
             record::append(self.connection, Some(&before), &flag, "find", (self.actor, ""), self.at).await?;
             self.tallies.note(Some(&before), Some(&flag), self.at);
         }
@@ -264,7 +265,8 @@ impl Importing<'_> {
         let mut query = self
             .statement(format!(
                 "INSERT INTO flag (id, institution, identifier, subject, state, severity, confidence, first_seen, \
-                 last_seen, count) SELECT fresh.column1, $1, fresh.column2, subject.number, $3, $4, $5, $2, $2, 1 \
+                 last_seen, count, opened_at) \
+                 SELECT fresh.column1, $1, fresh.column2, subject.number, $3, $4, $5, $2, $2, 1, $2 \
                  FROM (VALUES {}) AS fresh JOIN subject \
                  ON subject.institution = $1 AND subject.identifier = fresh.column2",
                 places::rows("(?, ?)", 6, some.len())
@@ -282,8 +284,9 @@ impl Importing<'_> {
     async fn finish_flags(&mut self) -> Result<u64, StoreError> {
         let text = format!(
             "INSERT INTO flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, is_telling, \
-             flag_institution, flag_state, flag_severity, flag_last_seen) SELECT flag.id, $3, flag.severity, \
-             flag.confidence, $2, $2, 1, 1, flag.institution, flag.state, flag.severity, flag.last_seen FROM {FLAGS} AND flag.first_seen = $2 \
+             flag_institution, flag_state, flag_severity, flag_opened_at) SELECT flag.id, $3, flag.severity, \
+             flag.confidence, $2, $2, 1, 1, flag.institution, flag.state, flag.severity, flag.opened_at FROM {FLAGS} \
+             AND flag.first_seen = $2 \
              AND NOT EXISTS (SELECT 1 FROM flag_reason AS known WHERE known.flag_id = flag.id) ORDER BY flag.id"
         );
         let reason = self.statement(text).bind(Finding::LISTED.reason.code());

@@ -4,6 +4,7 @@
 mod act;
 mod filter;
 pub(crate) mod flag_row;
+mod flag_save;
 mod gathered;
 mod habit;
 mod import;

@@ -42,6 +42,8 @@ pub struct FlagRecord {
     pub last_seen: Timestamp,
     /// How often it was seen.
     pub count: u64,
+    /// When it was opened, or opened again.
+    pub opened_at: Timestamp,
     /// The names of the integrations that called, in order.
     pub integrations: Vec<String>,
 }
@@ -127,16 +129,14 @@ async fn count(connection: &mut AnyConnection, filter: &FlagFilter, way: Way) ->
     Ok(counted)
 }
 
-/// The states of a filter as they are looked for: one by one where an index has them in front of what orders the queue.
+/// The states of a filter as they are looked for: one by one where the index has them in front of what orders the queue.
 fn stretches(filter: &FlagFilter, way: Way) -> Vec<Vec<FlagState>> {
     let mut states = filter.states.clone();
     states.sort();
     states.dedup();
-    let is_behind_state = filter.reason.is_some() || filter.institution.is_some();
     match way {
         Way::Pick | Way::Walk => vec![states],
-        Way::Stretch if states.is_empty() && is_behind_state => FlagState::ALL.map(|state| vec![state]).to_vec(),
-        Way::Stretch if states.is_empty() => vec![states],
+        Way::Stretch if states.is_empty() => FlagState::ALL.map(|state| vec![state]).to_vec(),
         Way::Stretch => states.into_iter().map(|state| vec![state]).collect(),
     }
 }
@@ -145,7 +145,7 @@ fn key(row: &AnyRow, order: FlagOrder) -> Result<Key, StoreError> {
     Ok(match order {
         FlagOrder::Account => Key::Account(row::text(row, "identifier")?, row::text(row, "institution")?),
         FlagOrder::Severity => {
-            Key::Severity(row::number(row, "severity")?, row::number(row, "last_seen")?, row::text(row, "id")?)
+            Key::Severity(row::number(row, "severity")?, row::number(row, "opened_at")?, row::text(row, "id")?)
         }
     })
 }
@@ -182,6 +182,7 @@ pub(crate) async fn records(connection: &mut AnyConnection, ids: &[String]) -> R
             first_seen: row::time(found, "first_seen")?,
             last_seen: row::time(found, "last_seen")?,
             count: row::count(found, "count")?,
+            opened_at: row::time(found, "opened_at")?,
             integrations: integrations.remove(&id).unwrap_or_default(),
             id: FlagId::stored(id.clone()),
         };

@@ -6,6 +6,7 @@ use sqlx::AnyConnection;
 use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, clears, review};
 use crate::store::database::Write;
 use crate::store::flags::flag_row::{self, FlagRow};
+use crate::store::flags::flag_save::save;
 use crate::store::flags::gathered::{FlagId, Gathered, Recorded, Seen};
 use crate::store::flags::tallies::Tallies;
 use crate::store::flags::trail::{self, Entry, GATEWAY};
@@ -85,7 +86,7 @@ async fn record_one(
             flag = Some(find(write, known, before.as_ref(), &findings, seen).await?);
         }
         let Some(known) = flag.as_ref().filter(|known| before.as_ref() != Some(*known)) else { continue };
-        flag_row::save(write, known).await?;
+        save(write, before.as_ref(), known).await?;
         tallies.note(before.as_ref(), Some(known), seen.last);
         let result = recorded.get_or_insert_with(|| Recorded {
             flag: known.id.clone(),
@@ -126,7 +127,7 @@ async fn clear_others(
         let mut flag = before.clone();
         clear(write, &mut flag, accepted).await?;
         if flag != before {
-            flag_row::save(write, &flag).await?;
+            save(write, Some(&before), &flag).await?;
             tallies.note(Some(&before), Some(&flag), accepted.last);
         }
     }
@@ -168,10 +169,7 @@ async fn find(
     let recur = Move::Recur { is_new: findings.iter().any(|finding| !had(finding.reason)) };
     // A recurrence is always legal.
     if let (Some(_), Ok(life)) = (before, flag.life.after(recur, seen.last)) {
-        flag.life = life;
-    }
-    if flag.life.state.is_active() {
-        flag.closed_at = None;
+        flag.live_on(life, seen.last);
     }
     let was_closed = before.is_some_and(|before| before.life.state != flag.life.state);
     let event = match (before, was_closed, is_news) {
@@ -206,7 +204,8 @@ async fn clear(write: &mut Write, flag: &mut FlagRow, seen: &Seen) -> Result<(),
     let is_over = flag.reasons.iter().all(|reason| reason.cleared_at.is_some());
     let mut event = "clear";
     if is_over && let Ok(life) = flag.life.after(Move::Confirm, seen.last) {
-        (flag.life, flag.closed_at, event) = (life, Some(seen.last), Move::Confirm.label());
+        flag.live_on(life, seen.last);
+        event = Move::Confirm.label();
     }
     append(write, Some(&before), flag, event, (GATEWAY, ""), seen.last).await
 }

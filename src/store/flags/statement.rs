@@ -42,12 +42,12 @@ impl Statement {
     pub(crate) fn new(filter: &FlagFilter, states: &[FlagState], way: Way, after: Option<&FlagCursor>) -> Self {
         // A reason's rows hold what orders the queue, so that their own index finds the page.
         let by_reason = filter.reason.filter(|_| way != Way::Walk);
-        let [state, severity, last_seen, id, institution] = if by_reason.is_some() {
-            ["flag_state", "flag_severity", "flag_last_seen", "flag_id", "flag_institution"]
+        let [state, severity, opened_at, id, institution] = if by_reason.is_some() {
+            ["flag_state", "flag_severity", "flag_opened_at", "flag_id", "flag_institution"]
         } else {
-            ["flag.state", "flag.severity", "flag.last_seen", "flag.id", "flag.institution"]
+            ["flag.state", "flag.severity", "flag.opened_at", "flag.id", "flag.institution"]
         };
-        let key = [severity, last_seen, id];
+        let key = [severity, opened_at, id];
         let mut statement = Self { way, key, text: String::new(), values: Vec::new() };
         statement.text.push_str(match (by_reason, way) {
             (None, _) => " FROM flag WHERE 1 = 1",
@@ -82,7 +82,7 @@ impl Statement {
             statement.and_then(" =", Value::Number(rank(wanted)));
         }
         match after.map(|cursor| &cursor.key) {
-            Some(Key::Severity(last, last_seen, id)) => statement.behind(filter, *last, *last_seen, id),
+            Some(Key::Severity(last, opened_at, id)) => statement.behind(filter, *last, *opened_at, id),
             Some(Key::Account(identifier, institution)) => {
                 statement.from(filter, Some((identifier.as_str(), institution.as_str())));
             }
@@ -93,9 +93,9 @@ impl Statement {
 
     /// What comes behind a flag in the order of severities. A database looks for the beginning of a stretch by one
     /// condition on each column, so there is one.
-    fn behind(&mut self, filter: &FlagFilter, last: i64, last_seen: i64, id: &str) {
+    fn behind(&mut self, filter: &FlagFilter, last: i64, opened_at: i64, id: &str) {
         let [severity, seen, own_id] = self.key;
-        let rest = [Value::Number(last_seen), Value::Text(id.to_owned())];
+        let rest = [Value::Number(opened_at), Value::Text(id.to_owned())];
         match filter.severity.map(rank) {
             None => {
                 let first = self.place(Value::Number(last));
@@ -165,18 +165,18 @@ impl Statement {
 
     /// The same with its order, and the columns of the key.
     fn ordered(mut self, order: FlagOrder, most: i64) -> (String, Self) {
-        let [severity, last_seen, id] = self.key;
+        let [severity, opened_at, id] = self.key;
         let identifier = self.identifier();
         match order {
             FlagOrder::Severity => {
-                self.text.extend([" ORDER BY ", severity, " DESC, ", last_seen, " DESC, ", id, " DESC"]);
+                self.text.extend([" ORDER BY ", severity, " DESC, ", opened_at, " DESC, ", id, " DESC"]);
             }
             FlagOrder::Account => self.text.extend([" ORDER BY ", identifier, ", flag.institution"]),
         }
         let place = self.place(Value::Number(most));
         self.text.extend([" LIMIT ", &place]);
         let head = match order {
-            FlagOrder::Severity => format!("SELECT {severity} AS severity, {last_seen} AS last_seen, {id} AS id"),
+            FlagOrder::Severity => format!("SELECT {severity} AS severity, {opened_at} AS opened_at, {id} AS id"),
             FlagOrder::Account => "SELECT flag.identifier, flag.institution, flag.id".to_owned(),
         };
         (head, self)
@@ -222,11 +222,7 @@ mod tests {
     /// What the database does, step by step.
     async fn plan(filter: &FlagFilter, order: FlagOrder, way: Way, after: Option<&str>) -> String {
         let fresh = harness::sqlite().await;
-        let states: &[FlagState] = if way == Way::Stretch && (filter.reason.is_some() || filter.institution.is_some()) {
-            &[FlagState::Open]
-        } else {
-            &filter.states
-        };
+        let states: &[FlagState] = if way == Way::Stretch { &[FlagState::Open] } else { &filter.states };
         let after = after.map(|text| FlagCursor::parse(text).expect("a cursor"));
         let (head, ordered) = Statement::new(filter, states, way, after.as_ref()).ordered(order, 50);
         let steps = ordered.query(format!("EXPLAIN QUERY PLAN {head}"), "").fetch_all(fresh.database.pool()).await;
@@ -241,21 +237,19 @@ mod tests {
         let (reason, severity) = (Some(Reason::Locked), Some(Severity::High));
         let prefix = Some("p".to_owned());
         let by_severity = [
-            (FlagFilter::default(), "((severity,last_seen,id)<(?,?,?))"),
-            (open.clone(), "(state=? AND (severity,last_seen,id)<(?,?,?))"),
+            (FlagFilter::default(), "(state=? AND (severity,opened_at,id)<(?,?,?))"),
             (
                 FlagFilter { institution: institution.clone(), ..open.clone() },
-                "(institution=? AND state=? AND (severity,last_seen,id)<(?,?,?))",
+                "(institution=? AND state=? AND (severity,opened_at,id)<(?,?,?))",
             ),
             (
                 FlagFilter { reason, ..open.clone() },
-                "(reason=? AND flag_state=? AND (flag_severity,flag_last_seen,flag_id)<(?,?,?))",
+                "(reason=? AND flag_state=? AND (flag_severity,flag_opened_at,flag_id)<(?,?,?))",
             ),
-            (FlagFilter { severity, ..FlagFilter::default() }, "(severity=? AND (last_seen,id)<(?,?))"),
-            (FlagFilter { severity, ..open.clone() }, "(state=? AND severity=? AND (last_seen,id)<(?,?))"),
+            (FlagFilter { severity, ..FlagFilter::default() }, "(state=? AND severity=? AND (opened_at,id)<(?,?))"),
             (
                 FlagFilter { institution: institution.clone(), reason, severity, ..open.clone() },
-                "(reason=? AND flag_institution=? AND flag_state=? AND flag_severity=? AND (flag_last_seen,flag_id)<(?,?))",
+                "(reason=? AND flag_institution=? AND flag_state=? AND flag_severity=? AND (flag_opened_at,flag_id)<(?,?))",
             ),
         ];
         for (filter, found_by) in by_severity {

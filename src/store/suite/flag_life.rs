@@ -1,5 +1,7 @@
 //! The life of flags: moves, the trail that the database protects, pages.
 
+use std::cmp::Reverse;
+
 use crate::domain::{Fact, FlagState, Move, MoveError, Reason, Rejection, Severity};
 use crate::store::suite::flags::{all, check_totals, record, refused, seen};
 use crate::store::suite::harness::{Fresh, account, at, on_every_database};
@@ -65,6 +67,8 @@ async fn the_database_refuses_to_change_the_trail(fresh: Fresh) {
         "UPDATE trail SET seq = 99",
         "DELETE FROM trail",
         "DELETE FROM trail WHERE seq = 1",
+        // SQLite does not know the word.
+        "TRUNCATE trail",
         "INSERT INTO trail SELECT * FROM trail",
         "INSERT INTO trail_horizon (horizon, at, actor) VALUES (99999999999999, 1, 'x')",
     ];
@@ -73,7 +77,13 @@ async fn the_database_refuses_to_change_the_trail(fresh: Fresh) {
     }
     let far = "INSERT INTO trail_horizon (horizon, at, actor) VALUES (1, 1, 'x')";
     sqlx::query(far).execute(fresh.database.pool()).await.expect("long ago is behind every horizon");
-    for statement in ["DELETE FROM trail", "UPDATE trail_horizon SET horizon = 5", "DELETE FROM trail_horizon"] {
+    for statement in [
+        "DELETE FROM trail",
+        "TRUNCATE trail",
+        "TRUNCATE trail_horizon",
+        "UPDATE trail_horizon SET horizon = 5",
+        "DELETE FROM trail_horizon",
+    ] {
         assert!(sqlx::query(statement).execute(fresh.database.pool()).await.is_err(), "{statement}");
     }
     let farther = "INSERT INTO trail_horizon (horizon, at, actor) VALUES (2, 1, 'x')";
@@ -120,8 +130,11 @@ async fn pages_show_what_the_filter_says_and_nothing_twice(fresh: Fresh) {
         };
         for order in [FlagOrder::Severity, FlagOrder::Account] {
             let mut expected: Vec<FlagRecord> = everything.iter().filter(fits).cloned().collect();
-            if filter.order(order) == FlagOrder::Account {
-                expected.sort_by(|a, b| a.account.identifier().cmp(b.account.identifier()));
+            match filter.order(order) {
+                FlagOrder::Account => expected.sort_by_key(|flag| flag.account.identifier().to_owned()),
+                FlagOrder::Severity => {
+                    expected.sort_by_key(|flag| Reverse((flag.severity, flag.opened_at, flag.id.clone())));
+                }
             }
             for most in [1, 4, 100] {
                 let (mut got, mut after): (Vec<FlagRecord>, Option<FlagCursor>) = (Vec::new(), None);
@@ -178,7 +191,30 @@ async fn more_flags_than_are_counted_are_gone_through_by_identifier(fresh: Fresh
     assert!(narrow.flags.iter().zip(&locked).all(|(flag, locked)| flag.account.identifier() == locked));
 }
 
+/// Who pages through the queue misses nobody because an account calls meanwhile.
+async fn a_flag_that_is_seen_again_keeps_its_place(fresh: Fresh) {
+    let no_password = |moment| vec![seen(refused(Rejection::NoPassword), at(moment))];
+    for (identifier, moment) in [("first", 1), ("second", 2), ("third", 3)] {
+        record(&fresh.database, identifier, no_password(moment)).await.expect("a flag");
+    }
+    let queue = async || {
+        let flags = all(&fresh.database).await;
+        let shown = |flag: &FlagRecord| (flag.account.identifier().to_owned(), flag.count, flag.last_seen);
+        flags.iter().map(shown).collect::<Vec<_>>()
+    };
+    record(&fresh.database, "first", no_password(10)).await.expect("counted up");
+    let expected = [("third", 1, at(3)), ("second", 1, at(2)), ("first", 2, at(10))];
+    assert_eq!(queue().await, expected.map(|(name, count, last)| (name.to_owned(), count, last)));
+    let id = record(&fresh.database, "second", no_password(11)).await.expect("counted up").flag;
+    fresh.database.flags().act(&id, &action(Move::Resolve, 12)).await.expect("done");
+    record(&fresh.database, "second", no_password(13)).await.expect("opened again");
+    let expected = [("second", 3, at(13)), ("third", 1, at(3)), ("first", 2, at(10))];
+    assert_eq!(queue().await, expected.map(|(name, count, last)| (name.to_owned(), count, last)));
+    check_totals(&fresh.database).await;
+}
+
 on_every_database![
+    a_flag_that_is_seen_again_keeps_its_place,
     more_flags_than_are_counted_are_gone_through_by_identifier,
     what_operators_do_is_in_the_trail_with_who_and_why,
     a_dismissed_flag_comes_back_only_for_a_new_reason,

@@ -93,6 +93,7 @@ async fn an_account_has_one_flag_that_gathers_everything(fresh: Fresh) {
         confidence: Confidence::High,
         first_seen: at(10),
         last_seen: at(30),
+        opened_at: at(10),
         count: 5,
         integrations: vec![integration("kiosk").to_string(), integration("proxy").to_string()],
     };

@@ -7,7 +7,7 @@ mod changes;
 mod erasure;
 mod flag_import;
 mod flag_life;
-mod flags;
+pub(crate) mod flags;
 pub(crate) mod harness;
 mod integrations;
 mod opening;

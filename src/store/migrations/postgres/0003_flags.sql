@@ -1,7 +1,8 @@
 -- COLLATE "C" where pages and searches go by the bytes, whatever language the database speaks.
 --
 -- Flags with their evidence and their life; the trail of what happened to them; the imported list; through which
--- integrations accounts were let in.
+-- integrations accounts were let in. Pages of what is counted up again and again keep room for a row's next version, so
+-- that no index has to learn where it went.
 
 -- Who a row of the trail is about. The number is random: once the row here is gone, nobody can tell any more.
 CREATE TABLE subject (
@@ -25,15 +26,17 @@ CREATE TABLE new_flag (
     first_seen BIGINT NOT NULL,
     last_seen BIGINT NOT NULL,
     count BIGINT NOT NULL,
+    opened_at BIGINT NOT NULL,
     closed_at BIGINT,
     UNIQUE (institution, identifier)
-);
+) WITH (fillfactor = 80);
 
 INSERT INTO subject (number, institution, identifier)
     SELECT substr(md5(random()::text || clock_timestamp()::text || id), 1, 16), institution, identifier FROM flag;
-INSERT INTO new_flag (id, institution, identifier, subject, state, severity, confidence, first_seen, last_seen, count)
+INSERT INTO new_flag (id, institution, identifier, subject, state, severity, confidence, first_seen, last_seen, count,
+        opened_at)
     SELECT flag.id, flag.institution, flag.identifier, subject.number, flag.state, flag.severity, 3, flag.first_seen,
-        flag.last_seen, flag.count
+        flag.last_seen, flag.count, flag.first_seen
     FROM flag JOIN subject ON subject.institution = flag.institution AND subject.identifier = flag.identifier;
 
 -- Why, by code. What orders the queue stands here once more, so that a page of one reason is as quick as any. A reason
@@ -52,15 +55,14 @@ CREATE TABLE new_flag_reason (
     flag_institution TEXT COLLATE "C" NOT NULL,
     flag_state TEXT NOT NULL,
     flag_severity BIGINT NOT NULL,
-    flag_last_seen BIGINT NOT NULL,
+    flag_opened_at BIGINT NOT NULL,
     PRIMARY KEY (flag_id, reason)
-);
+) WITH (fillfactor = 80);
 
 INSERT INTO new_flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, is_telling,
-        flag_institution, flag_state,
-        flag_severity, flag_last_seen)
+        flag_institution, flag_state, flag_severity, flag_opened_at)
     SELECT flag_reason.flag_id, flag_reason.reason, flag.severity, 3, flag_reason.first_seen, flag_reason.last_seen,
-        flag_reason.count, 1, flag.institution, flag.state, flag.severity, flag.last_seen
+        flag_reason.count, 1, flag.institution, flag.state, flag.severity, flag.first_seen
     FROM flag_reason JOIN flag ON flag.id = flag_reason.flag_id;
 
 -- Where sign-ins came from: kind is integration, address or operation.
@@ -72,7 +74,7 @@ CREATE TABLE flag_source (
     last_seen BIGINT NOT NULL,
     count BIGINT NOT NULL,
     PRIMARY KEY (flag_id, kind, value)
-);
+) WITH (fillfactor = 80);
 
 INSERT INTO flag_source (flag_id, kind, value, first_seen, last_seen, count)
     SELECT flag_id, 'integration', name, first_seen, last_seen, count FROM flag_integration;
@@ -83,16 +85,16 @@ DROP TABLE flag;
 ALTER TABLE new_flag RENAME TO flag;
 ALTER TABLE new_flag_reason RENAME TO flag_reason;
 
-CREATE INDEX flag_queue ON flag (severity, last_seen, id);
-CREATE INDEX flag_state_queue ON flag (state, severity, last_seen, id);
-CREATE INDEX flag_institution_queue ON flag (institution, state, severity, last_seen, id);
+-- What orders the queue changes when a flag moves, and not each time its account is seen again.
+CREATE INDEX flag_queue ON flag (state, severity, opened_at, id);
+CREATE INDEX flag_institution_queue ON flag (institution, state, severity, opened_at, id);
 CREATE INDEX flag_identifier ON flag (identifier, institution, state, severity, id);
-CREATE INDEX flag_snoozed ON flag (snoozed_until);
-CREATE INDEX flag_closed ON flag (closed_at);
-CREATE INDEX flag_reason_queue ON flag_reason (reason, flag_state, flag_severity, flag_last_seen, flag_id)
+CREATE INDEX flag_snoozed ON flag (snoozed_until) WHERE snoozed_until IS NOT NULL;
+CREATE INDEX flag_closed ON flag (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX flag_reason_queue ON flag_reason (reason, flag_state, flag_severity, flag_opened_at, flag_id)
     WHERE is_telling = 1;
 CREATE INDEX flag_reason_institution_queue ON flag_reason (reason, flag_institution, flag_state, flag_severity,
-    flag_last_seen, flag_id) WHERE is_telling = 1;
+    flag_opened_at, flag_id) WHERE is_telling = 1;
 
 -- How many flags there are, kept and not counted. label: all, reason:CODE, severity:NAME.
 CREATE TABLE flag_total (

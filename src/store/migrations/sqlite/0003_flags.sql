@@ -1,5 +1,6 @@
 -- Flags with their evidence and their life; the trail of what happened to them; the imported list; through which
--- integrations accounts were let in.
+-- integrations accounts were let in. Rows stand in the order of their keys, so that those of one flag are side by side
+-- and no second tree leads to them.
 
 -- Who a row of the trail is about. The number is random: once the row here is gone, nobody can tell any more.
 CREATE TABLE subject (
@@ -7,7 +8,7 @@ CREATE TABLE subject (
     institution TEXT NOT NULL,
     identifier TEXT NOT NULL,
     UNIQUE (institution, identifier)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE new_flag (
     id TEXT NOT NULL PRIMARY KEY,
@@ -23,15 +24,17 @@ CREATE TABLE new_flag (
     first_seen BIGINT NOT NULL,
     last_seen BIGINT NOT NULL,
     count BIGINT NOT NULL,
+    opened_at BIGINT NOT NULL,
     closed_at BIGINT,
     UNIQUE (institution, identifier)
-);
+) WITHOUT ROWID;
 
 INSERT INTO subject (number, institution, identifier)
     SELECT lower(hex(randomblob(8))), institution, identifier FROM flag;
-INSERT INTO new_flag (id, institution, identifier, subject, state, severity, confidence, first_seen, last_seen, count)
+INSERT INTO new_flag (id, institution, identifier, subject, state, severity, confidence, first_seen, last_seen, count,
+        opened_at)
     SELECT flag.id, flag.institution, flag.identifier, subject.number, flag.state, flag.severity, 3, flag.first_seen,
-        flag.last_seen, flag.count
+        flag.last_seen, flag.count, flag.first_seen
     FROM flag JOIN subject ON subject.institution = flag.institution AND subject.identifier = flag.identifier;
 
 -- Why, by code. What orders the queue stands here once more, so that a page of one reason is as quick as any. A reason
@@ -50,15 +53,14 @@ CREATE TABLE new_flag_reason (
     flag_institution TEXT NOT NULL,
     flag_state TEXT NOT NULL,
     flag_severity BIGINT NOT NULL,
-    flag_last_seen BIGINT NOT NULL,
+    flag_opened_at BIGINT NOT NULL,
     PRIMARY KEY (flag_id, reason)
-);
+) WITHOUT ROWID;
 
 INSERT INTO new_flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, is_telling,
-        flag_institution, flag_state,
-        flag_severity, flag_last_seen)
+        flag_institution, flag_state, flag_severity, flag_opened_at)
     SELECT flag_reason.flag_id, flag_reason.reason, flag.severity, 3, flag_reason.first_seen, flag_reason.last_seen,
-        flag_reason.count, 1, flag.institution, flag.state, flag.severity, flag.last_seen
+        flag_reason.count, 1, flag.institution, flag.state, flag.severity, flag.first_seen
     FROM flag_reason JOIN flag ON flag.id = flag_reason.flag_id;
 
 -- Where sign-ins came from: kind is integration, address or operation.
@@ -70,7 +72,7 @@ CREATE TABLE flag_source (
     last_seen BIGINT NOT NULL,
     count BIGINT NOT NULL,
     PRIMARY KEY (flag_id, kind, value)
-);
+) WITHOUT ROWID;
 
 INSERT INTO flag_source (flag_id, kind, value, first_seen, last_seen, count)
     SELECT flag_id, 'integration', name, first_seen, last_seen, count FROM flag_integration;
@@ -81,16 +83,16 @@ DROP TABLE flag;
 ALTER TABLE new_flag RENAME TO flag;
 ALTER TABLE new_flag_reason RENAME TO flag_reason;
 
-CREATE INDEX flag_queue ON flag (severity, last_seen, id);
-CREATE INDEX flag_state_queue ON flag (state, severity, last_seen, id);
-CREATE INDEX flag_institution_queue ON flag (institution, state, severity, last_seen, id);
+-- What orders the queue changes when a flag moves, and not each time its account is seen again.
+CREATE INDEX flag_queue ON flag (state, severity, opened_at, id);
+CREATE INDEX flag_institution_queue ON flag (institution, state, severity, opened_at, id);
 CREATE INDEX flag_identifier ON flag (identifier, institution, state, severity, id);
-CREATE INDEX flag_snoozed ON flag (snoozed_until);
-CREATE INDEX flag_closed ON flag (closed_at);
-CREATE INDEX flag_reason_queue ON flag_reason (reason, flag_state, flag_severity, flag_last_seen, flag_id)
+CREATE INDEX flag_snoozed ON flag (snoozed_until) WHERE snoozed_until IS NOT NULL;
+CREATE INDEX flag_closed ON flag (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX flag_reason_queue ON flag_reason (reason, flag_state, flag_severity, flag_opened_at, flag_id)
     WHERE is_telling = 1;
 CREATE INDEX flag_reason_institution_queue ON flag_reason (reason, flag_institution, flag_state, flag_severity,
-    flag_last_seen, flag_id) WHERE is_telling = 1;
+    flag_opened_at, flag_id) WHERE is_telling = 1;
 
 -- How many flags there are, kept and not counted. label: all, reason:CODE, severity:NAME.
 CREATE TABLE flag_total (
@@ -99,7 +101,7 @@ CREATE TABLE flag_total (
     label TEXT NOT NULL,
     total BIGINT NOT NULL,
     PRIMARY KEY (institution, state, label)
-);
+) WITHOUT ROWID;
 
 INSERT INTO flag_total (institution, state, label, total)
     SELECT institution, state, 'all', COUNT(*) FROM flag GROUP BY institution, state;
@@ -118,7 +120,7 @@ CREATE TABLE flag_day (
     closed BIGINT NOT NULL,
     active BIGINT NOT NULL,
     PRIMARY KEY (day, institution)
-);
+) WITHOUT ROWID;
 
 -- Through which integrations the identity service accepted an account, and when last.
 CREATE TABLE habit (
@@ -127,7 +129,7 @@ CREATE TABLE habit (
     integration TEXT NOT NULL,
     accepted_at BIGINT NOT NULL,
     PRIMARY KEY (institution, identifier, integration)
-);
+) WITHOUT ROWID;
 
 CREATE INDEX habit_age ON habit (accepted_at);
 
@@ -138,14 +140,14 @@ CREATE TABLE report_row (
     first_listed BIGINT NOT NULL,
     last_listed BIGINT NOT NULL,
     PRIMARY KEY (institution, identifier)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE report_alias (
     institution TEXT NOT NULL,
     alias TEXT NOT NULL,
     identifier TEXT NOT NULL,
     PRIMARY KEY (institution, alias, identifier)
-);
+) WITHOUT ROWID;
 
 CREATE INDEX report_alias_owner ON report_alias (institution, identifier);
 
@@ -156,13 +158,13 @@ CREATE TABLE report_file (
     imported_at BIGINT NOT NULL,
     listed BIGINT NOT NULL,
     PRIMARY KEY (institution, digest)
-);
+) WITHOUT ROWID;
 
 -- Whoever did something to a flag, and what they wrote about it: both can be erased, the trail keeps their numbers.
 CREATE TABLE actor (
     number TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL UNIQUE
-);
+) WITHOUT ROWID;
 
 CREATE TABLE note (
     number TEXT NOT NULL PRIMARY KEY,
@@ -183,7 +185,7 @@ CREATE TABLE trail (
     reasons TEXT NOT NULL,
     actor TEXT NOT NULL,
     note TEXT NOT NULL
-);
+) WITHOUT ROWID;
 
 CREATE INDEX trail_flag ON trail (flag_id, seq);
 CREATE INDEX trail_age ON trail (at);
@@ -192,7 +194,7 @@ CREATE INDEX trail_age ON trail (at);
 CREATE TABLE trail_head (
     one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
     seq BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 
 INSERT INTO trail_head (one, seq) VALUES (1, 0);
 
@@ -201,7 +203,7 @@ CREATE TABLE trail_horizon (
     horizon BIGINT NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
     actor TEXT NOT NULL
-);
+) WITHOUT ROWID;
 
 CREATE TRIGGER trail_is_not_changed BEFORE UPDATE ON trail
 BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END;
