@@ -6,6 +6,7 @@ The server flushes what it commits, as one in use does. The last line and the ex
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ DATABASES = {"SOAPGATE_BENCH_DATABASE": "large", "SOAPGATE_BENCH_DATABASE_SMALL"
 
 
 def main() -> int:
+    # Whoever ends this program ends its server too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with postgres.start(SETTINGS) as environment:
             server = environment["SOAPGATE_TEST_POSTGRES"]

@@ -116,7 +116,7 @@ impl Kind {
 pub(crate) enum Sort {
     /// By the account's identifier
     Account,
-    /// The most severe first, among equals the one seen last
+    /// The most severe first, among equals the one opened last
     #[default]
     Severity,
 }
