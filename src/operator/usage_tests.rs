@@ -44,7 +44,7 @@ async fn add(fresh: &Fresh, days_ago: i64, name: &str, operation: &str, account:
             ranking(Dimension::Operation, value("", operation), all, Tally::NONE),
         ],
     };
-    fresh.database.usage().add(&change).await.expect("written");
+    fresh.database.usage().add(&change, 0).await.expect("written");
 }
 
 async fn bench() -> (Fresh, Usage) {

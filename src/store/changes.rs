@@ -107,6 +107,18 @@ impl ChangeTable {
     }
 }
 
+/// The number of the newest change that names nobody; zero when there is none. Whoever writes down accounts that were
+/// gathered before it may write down somebody who was forgotten.
+pub(crate) async fn newest_forgetting(write: &mut Write) -> Result<i64, StoreError> {
+    let connection: &mut AnyConnection = write;
+    let row = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS newest FROM change WHERE kind = $1")
+        .bind(Change::Everything.kind())
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::during("look for changes"))?;
+    row::number(&row, "newest")
+}
+
 /// Adds a change to a write that makes it, and removes what is too old. The last thing that a write does: others that
 /// tell of a change wait from here until it ends, so that numbers are seen in their order.
 pub(crate) async fn append(write: &mut Write, change: &Change, now: Timestamp) -> Result<(), StoreError> {

@@ -50,7 +50,7 @@ pub use inspect::{Tables, inspect};
 pub use integrations::{IntegrationRecord, IntegrationTable, PreviousSecret};
 pub use postgres_url::PostgresUrl;
 pub use usage::{
-    UsageCandidate, UsageChange, UsageFuture, UsagePlace, UsageRanking, UsageStore, UsageTable, UsageValue,
+    UsageAdded, UsageCandidate, UsageChange, UsageFuture, UsagePlace, UsageRanking, UsageStore, UsageTable, UsageValue,
     UsageWritten,
 };
 pub use usage_read::{UsageCount, UsageDayCount};

@@ -8,7 +8,7 @@ use crate::domain::{AccountId, Day, Dimension, Tally};
 use crate::store::database::Write;
 use crate::store::usage_merge::{Merged, merge};
 use crate::store::usage_rows::RowWriter;
-use crate::store::{Database, StoreError};
+use crate::store::{Database, StoreError, changes};
 
 /// The dimension of the rows that count every call once.
 pub(crate) const ALL: &str = "all";
@@ -78,13 +78,23 @@ pub struct UsageWritten {
     pub evicted: Vec<(UsageValue, Tally)>,
 }
 
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UsageAdded {
+    /// Nothing was added: accounts were forgotten since, and it may name some. The number is of the newest forgetting.
+    Forgotten(i64),
+    /// All of it was added: what became of each ranking, in their order.
+    Written(Vec<UsageWritten>),
+}
+
 /// An answer of the store that is on its way.
 pub type UsageFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Where counters are kept.
 pub trait UsageStore: Send + Sync {
-    /// Adds what was counted, all of it or nothing; what became of each ranking, in their order.
-    fn add<'a>(&'a self, change: &'a UsageChange) -> UsageFuture<'a, Vec<UsageWritten>>;
+    /// Adds what was counted, all of it or nothing. `forgotten` is the newest forgetting of accounts that the change
+    /// takes account of; zero for none.
+    fn add<'a>(&'a self, change: &'a UsageChange, forgotten: i64) -> UsageFuture<'a, UsageAdded>;
 }
 
 /// The table of counters.
@@ -128,12 +138,16 @@ impl UsageTable {
 }
 
 impl UsageStore for UsageTable {
-    fn add<'a>(&'a self, change: &'a UsageChange) -> UsageFuture<'a, Vec<UsageWritten>> {
+    fn add<'a>(&'a self, change: &'a UsageChange, forgotten: i64) -> UsageFuture<'a, UsageAdded> {
         Box::pin(async move {
             let mut write = self.database.write().await?;
+            let newest = changes::newest_forgetting(&mut write).await?;
+            if newest > forgotten {
+                return Ok(UsageAdded::Forgotten(newest));
+            }
             let written = add(&mut write, change).await?;
             write.commit().await?;
-            Ok(written)
+            Ok(UsageAdded::Written(written))
         })
     }
 }

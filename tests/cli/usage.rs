@@ -44,7 +44,7 @@ fn count(desk: &Desk) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let database = Database::open(&url).await.expect("it opens");
-        database.usage().add(&change).await.expect("written");
+        database.usage().add(&change, 0).await.expect("written");
         let institution = Institution::parse("01DEMO_INST").expect("a code");
         let account = AccountId::parse(&institution, "reader").expect("an identifier");
         let seen = Seen {

@@ -13,7 +13,7 @@ use crate::gateway::usage::buffer::UsageBuffer;
 use crate::gateway::usage::counted::EndedCall;
 use crate::gateway::usage::counters::{Counters, Taken};
 use crate::identity::IntegrationRegistry;
-use crate::store::{StoreError, UsageStore, UsageWritten};
+use crate::store::{StoreError, UsageAdded, UsageStore, UsageWritten};
 
 /// How often ended calls are counted.
 const COUNT: Duration = Duration::from_millis(250);
@@ -32,6 +32,8 @@ pub struct UsageKeeper {
     emptied: Vec<EndedCall>,
     /// Whether accounts are to be forgotten once more, when the write under way has ended: it may name some.
     forget_again: bool,
+    /// The newest forgetting of accounts that the counters know of.
+    forgotten: i64,
     /// Whether the store failed when it was last written to.
     away: bool,
 }
@@ -42,13 +44,15 @@ type Writing = Pin<Box<dyn Future<Output = Written> + Send>>;
 struct Written {
     parts: Vec<(Taken, Option<Vec<UsageWritten>>)>,
     failed: Option<StoreError>,
+    /// A forgetting of accounts that the counters did not know of.
+    forgotten: Option<i64>,
 }
 
 impl UsageKeeper {
     pub(crate) fn new(buffer: Arc<UsageBuffer>, settings: UsageSettings, registry: Arc<IntegrationRegistry>) -> Self {
         let write_every = settings.write_every;
         let (counters, emptied) = (Counters::new(settings), Vec::new());
-        Self { buffer, counters, registry, write_every, emptied, forget_again: false, away: false }
+        Self { buffer, counters, registry, write_every, emptied, forget_again: false, forgotten: 0, away: false }
     }
 
     /// Counts every call that has ended.
@@ -83,15 +87,16 @@ impl UsageKeeper {
         if taken.is_empty() {
             return None;
         }
-        let store = Arc::clone(store);
+        let (store, forgotten) = (Arc::clone(store), self.forgotten);
         Some(Box::pin(async move {
-            let mut written = Written { parts: Vec::new(), failed: None };
+            let mut written = Written { parts: Vec::new(), failed: None, forgotten: None };
             // One short transaction for each, so that nobody else waits for the store for long.
             for taken in taken {
                 let mut outcome = None;
-                if written.failed.is_none() {
-                    match store.add(&taken.change).await {
-                        Ok(done) => outcome = Some(done),
+                if written.failed.is_none() && written.forgotten.is_none() {
+                    match store.add(&taken.change, forgotten).await {
+                        Ok(UsageAdded::Written(done)) => outcome = Some(done),
+                        Ok(UsageAdded::Forgotten(newest)) => written.forgotten = Some(newest),
                         Err(error) => written.failed = Some(error),
                     }
                 }
@@ -109,6 +114,10 @@ impl UsageKeeper {
                 None => self.counters.give_back(taken),
             }
         }
+        if let Some(newest) = written.forgotten {
+            self.forgotten = newest;
+            self.forget_again = true;
+        }
         if std::mem::take(&mut self.forget_again) {
             self.counters.forget_accounts();
         }
@@ -119,7 +128,7 @@ impl UsageKeeper {
             Some(_) | None => {}
         }
         self.away = written.failed.is_some();
-        !self.away
+        !self.away && written.forgotten.is_none()
     }
 }
 

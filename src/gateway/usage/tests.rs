@@ -19,7 +19,7 @@ use crate::gateway::usage::keeper::{UsageKeeper, keep_usage};
 use crate::gateway::usage::ranking::Ranking;
 use crate::identity::{IntegrationRegistry, fixture};
 use crate::store::suite::harness::{self, Fresh, account, integration};
-use crate::store::{StoreError, UsageChange, UsageCount, UsageFuture, UsageStore, UsageTable, UsageWritten};
+use crate::store::{Change, StoreError, UsageAdded, UsageChange, UsageCount, UsageFuture, UsageStore, UsageTable};
 use crate::telemetry::Metrics;
 
 const DAY: Day = Day::from_number(20_000);
@@ -49,7 +49,9 @@ fn spell(name: &IntegrationName) -> String {
 /// Writes all that was counted, and takes note of it.
 async fn write(counters: &mut Counters, table: &UsageTable) {
     for taken in counters.take() {
-        let written = table.add(&taken.change).await.expect("written");
+        let UsageAdded::Written(written) = table.add(&taken.change, 0).await.expect("written") else {
+            panic!("nobody is forgotten")
+        };
         counters.written(&taken, &written);
     }
 }
@@ -208,11 +210,11 @@ struct Shaky {
 }
 
 impl UsageStore for Shaky {
-    fn add<'a>(&'a self, change: &'a UsageChange) -> UsageFuture<'a, Vec<UsageWritten>> {
+    fn add<'a>(&'a self, change: &'a UsageChange, forgotten: i64) -> UsageFuture<'a, UsageAdded> {
         if self.away.load(Ordering::Relaxed) {
             return Box::pin(std::future::ready(Err(StoreError::away())));
         }
-        self.table.add(change)
+        self.table.add(change, forgotten)
     }
 }
 
@@ -242,6 +244,25 @@ async fn nothing_is_lost_while_the_store_is_away_and_the_rest_is_written_at_the_
     let sums = sums(&store.table).await;
     assert_eq!(by(&sums, Dimension::Operation), (vec![("authenticate.authenticateUser", 3)], 0));
     assert_eq!(by(&sums, Dimension::Account), (vec![("reader", 3)], 0));
+}
+
+/// Whoever called just before they were forgotten is not named by what is written just after.
+#[tokio::test]
+async fn who_is_forgotten_between_two_writes_is_named_by_none() {
+    let fresh = harness::sqlite().await;
+    let buffer = UsageBuffer::new(Metrics::new());
+    let keeper = keeper(&fresh, &buffer).await;
+    let table = fresh.database.usage();
+    let stop = CancellationToken::new();
+    let keeping = tokio::spawn(keep_usage(keeper, Arc::new(table.clone()) as Arc<dyn UsageStore>, stop.clone()));
+    buffer.put(call("reader", CallEnd::Accepted));
+    // Nobody tells the keeper: the change is not seen yet.
+    fresh.database.changes().announce(&Change::Everything, Timestamp::from_millis(0)).await.expect("told");
+    stop.cancel();
+    keeping.await.expect("it ends once all is written");
+    let sums = sums(&table).await;
+    assert_eq!(by(&sums, Dimension::Account), (vec![], 1));
+    assert_eq!(by(&sums, Dimension::Operation), (vec![("authenticate.authenticateUser", 1)], 0));
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use crate::domain::{AccountId, CallEnd, Day, Dimension, Tally};
 use crate::store::suite::harness::{Fresh, account, at, on_every_database};
 use crate::store::{
-    Database, UsageCandidate, UsageChange, UsageCount, UsagePlace, UsageRanking, UsageStore, UsageTable, UsageValue,
+    Database, UsageAdded, UsageCandidate, UsageChange, UsageCount, UsagePlace, UsageRanking, UsageStore, UsageTable,
+    UsageValue, UsageWritten,
 };
 
 const DAY: Day = Day::from_number(20_000);
@@ -42,6 +43,13 @@ fn change(integration: &str, accounts: &[(&str, Tally, Tally)], others: Tally, k
     UsageChange { day: DAY, integration: integration.to_owned(), all, rankings: vec![ranking, agents] }
 }
 
+async fn added(table: &UsageTable, change: &UsageChange) -> Vec<UsageWritten> {
+    match table.add(change, i64::MAX).await.expect("the store answers") {
+        UsageAdded::Written(written) => written,
+        UsageAdded::Forgotten(_) => panic!("nobody was forgotten"),
+    }
+}
+
 /// The accounts' rows with their calls, and the others; every dimension adds up to all.
 async fn accounts(table: &UsageTable, integration: &str) -> Vec<(String, u64)> {
     let dimensions = [Dimension::Account, Dimension::Agent];
@@ -68,12 +76,12 @@ async fn what_is_counted_is_added_and_the_rest_is_others(fresh: Fresh) {
     let table = fresh.database.usage();
     let first =
         change("one", &[("a", calls(2, 1, 50), Tally::NONE), ("b", calls(1, 0, 60), Tally::NONE)], calls(0, 2, 70), 1);
-    let written = table.add(&first).await.expect("written");
+    let written = added(&table, &first).await;
     assert_eq!(written[0].places, [UsagePlace::Named, UsagePlace::Others(calls(1, 0, 60))]);
     assert_eq!(accounts(&table, "one").await, list(&[("a", 3), ("others", 3)]));
 
     let second = change("one", &[("b", calls(3, 0, 40), calls(1, 0, 60))], Tally::NONE, 1);
-    let written = table.add(&second).await.expect("written");
+    let written = added(&table, &second).await;
     assert_eq!(written[0].evicted, [(of_account(&account("a")), calls(2, 1, 50))]);
     assert_eq!(accounts(&table, "one").await, list(&[("b", 4), ("others", 5)]));
     assert_eq!(accounts(&table, "two").await, list(&[]));
@@ -92,7 +100,7 @@ async fn nodes_that_add_at_once_lose_nothing(fresh: Fresh) {
                 let name = format!("{node}-{}", round % 4);
                 let own =
                     [(name.as_str(), calls(1 + round % 3, 0, 5), Tally::NONE), ("both", calls(2, 0, 5), Tally::NONE)];
-                table.add(&change("one", &own, calls(0, 1, 5), 3)).await.expect("written");
+                added(&table, &change("one", &own, calls(0, 1, 5), 3)).await;
             }
         }));
     }
@@ -110,8 +118,8 @@ async fn nodes_that_add_at_once_lose_nothing(fresh: Fresh) {
 async fn an_account_that_is_forgotten_is_among_the_others(fresh: Fresh) {
     let table = fresh.database.usage();
     let both = [("a", calls(2, 1, 50), Tally::NONE), ("b", calls(1, 0, 60), Tally::NONE)];
-    table.add(&change("one", &both, Tally::NONE, 9)).await.expect("written");
-    table.add(&change("two", &both, calls(5, 0, 80), 9)).await.expect("written");
+    added(&table, &change("one", &both, Tally::NONE, 9)).await;
+    added(&table, &change("two", &both, calls(5, 0, 80), 9)).await;
     assert_eq!(table.forget(&account("A")).await.expect("forgotten"), 2);
     assert_eq!(accounts(&table, "one").await, list(&[("b", 1), ("others", 3)]));
     assert_eq!(accounts(&table, "two").await, list(&[("b", 1), ("others", 8)]));
@@ -125,14 +133,15 @@ async fn old_days_go(fresh: Fresh) {
     for number in 0..3 {
         let one = [("a", calls(1, 0, 5), Tally::NONE)];
         let change = UsageChange { day: Day::from_number(number), ..change("one", &one, Tally::NONE, 9) };
-        table.add(&change).await.expect("written");
+        added(&table, &change).await;
     }
     assert_eq!(table.purge(Day::from_number(2)).await.expect("purged"), 6, "two days of three rows");
     let left = table.sums(Day::from_number(0), Day::from_number(9), &[Dimension::Account]).await.expect("read");
     assert_eq!(left.iter().map(|sum| sum.tally.calls()).collect::<Vec<_>>(), [1, 1]);
     let parked = [("a", calls(1, 0, 5), Tally::NONE), ("b", calls(1, 0, 5), calls(7, 0, 1))];
     let late = UsageChange { day: Day::from_number(0), ..change("one", &parked, Tally::NONE, 9) };
-    table.add(&late).await.expect("what was parked in a purged day is gone, and nothing goes below zero");
+    // What was parked in a purged day is gone, and nothing goes below zero.
+    added(&table, &late).await;
     let sums = table.sums(Day::from_number(0), Day::from_number(0), &[Dimension::Account]).await.expect("read");
     assert_eq!(sums.iter().map(|sum| sum.tally.calls()).collect::<Vec<_>>(), [1, 1, 2]);
 }
@@ -150,7 +159,7 @@ async fn days_are_told_by_integration_and_operation(fresh: Fresh) {
             all: calls(1, 0, 5),
             rankings: vec![operations],
         };
-        table.add(&change).await.expect("written");
+        added(&table, &change).await;
     }
     let days = table.days(Day::from_number(1), Day::from_number(2)).await.expect("read");
     let told: Vec<(i64, &str)> = days.iter().map(|day| (day.day.number(), day.operation.as_str())).collect();
