@@ -6,6 +6,8 @@
 mod archive;
 #[path = "cli/desk.rs"]
 mod desk;
+#[path = "cli/flags.rs"]
+mod flags;
 #[path = "cli/report.rs"]
 mod report;
 #[path = "cli/usage.rs"]

@@ -1,5 +1,7 @@
 //! `soapgate flags`.
 
+use std::io::{self, Write};
+
 use crate::cli::arguments::{By, FlagsCommand, Step};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
@@ -22,7 +24,12 @@ pub(crate) async fn run(command: FlagsCommand, place: &Workplace, out: &mut Outp
             }
             let page = flags.page(&filter, order, after.as_deref(), limit.unwrap_or(SHOWN)).await?;
             if format.json {
-                return Ok(out.json(&page.flags)?);
+                out.json(&page.flags)?;
+                // Not in the array, whose shape is other programs'.
+                if let Some(next) = page.next {
+                    let _ = writeln!(io::stderr(), "next: --after {next}");
+                }
+                return Ok(());
             }
             if page.flags.is_empty() {
                 return Ok(out.line("no flags")?);
@@ -155,7 +162,10 @@ fn show(detail: &FlagDetailView, out: &mut Output<'_>) -> Result<(), Failure> {
             };
             let actor = row.actor.clone().unwrap_or_else(|| "(erased)".to_owned());
             let note = row.note.clone().unwrap_or_default();
-            [row.at.clone(), row.event.clone(), states, row.reasons.join(", "), actor, note]
+            let assignee = row.assignee.as_ref().map_or_else(String::new, |name| format!(" to {name}"));
+            let until = row.snoozed_until.as_ref().map_or_else(String::new, |until| format!(" until {until}"));
+            let event = format!("{}{assignee}{until}", row.event);
+            [row.at.clone(), event, states, row.reasons.join(", "), actor, note]
         })
         .collect();
     Ok(out.table(["WHEN", "WHAT", "STATE", "REASONS", "WHO", "WHY"], &trail)?)

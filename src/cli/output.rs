@@ -43,7 +43,8 @@ impl<'w> Output<'w> {
     /// Rows under a head, in columns as wide as what stands in them.
     pub(crate) fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
         let mut widths = head.map(|cell| cell.chars().count());
-        for row in rows {
+        let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| visible(cell))).collect();
+        for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
@@ -62,6 +63,18 @@ impl<'w> Output<'w> {
     }
 }
 
+/// What a terminal would act on, spelled out.
+fn visible(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        if character.is_control() {
+            shown.extend(character.escape_default())
+        } else {
+            shown.push(character)
+        }
+        shown
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +85,12 @@ mod tests {
         let rows = [["zoë".to_owned(), "locked".to_owned()], ["reader".to_owned(), String::new()]];
         Output::new(&mut written).table(["ACCOUNT", "STATE"], &rows).expect("written");
         assert_eq!(String::from_utf8(written).expect("UTF-8"), "ACCOUNT  STATE\nzoë      locked\nreader\n");
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_spelled_out() {
+        let mut written = Vec::new();
+        Output::new(&mut written).table(["WHY"], &[["red \u{1b}[31m\nnew".to_owned()]]).expect("written");
+        assert_eq!(String::from_utf8(written).expect("UTF-8"), "WHY\nred \\u{1b}[31m\\nnew\n");
     }
 }

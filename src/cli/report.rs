@@ -46,13 +46,21 @@ fn open(file: &Path) -> Result<(String, Box<dyn Read>), Failure> {
 }
 
 fn tell(name: &str, done: &ImportView, values: &[String], out: &mut Output<'_>) -> Result<(), Failure> {
-    let ImportView { institution, rows, listed, new, held, opened, .. } = done;
+    let ImportView { institution, rows, listed, new, held, opened, reopened, closed, .. } = done;
     if done.repeated {
         return Ok(out.line(&format!("{name} was imported before for institution {institution}; nothing was changed"))?);
     }
     out.line(&format!("{listed} accounts of institution {institution} imported, from {rows} rows: {new} are new, {opened} flags were opened"))?;
     if *held > 0 {
         out.line(&format!("{held} signed in within the last 30 days and are not flagged: the list lags behind"))?;
+    }
+    if *reopened > 0 {
+        out.line(&format!("{reopened} flags that were closed were opened again"))?;
+    }
+    if *closed > 0 {
+        out.line(&format!(
+            "{closed} flags stay closed: they were closed within the last 30 days, or dismissed although an earlier list had them"
+        ))?;
     }
     let left_out = &done.left_out;
     let rows_out = left_out.not_internal + left_out.in_use;

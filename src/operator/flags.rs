@@ -107,6 +107,10 @@ pub struct TrailView {
     pub reasons: Vec<String>,
     /// Who did it: `gateway` for the rules themselves; absent once the name is erased.
     pub actor: Option<String>,
+    /// Of an assignment: who looks after it from then on.
+    pub assignee: Option<String>,
+    /// Of a snooze: until when.
+    pub snoozed_until: Option<String>,
     /// What they wrote about it.
     pub note: Option<String>,
 }
@@ -296,6 +300,8 @@ fn trail_view(record: TrailRecord) -> TrailView {
         after: record.after,
         reasons: record.reasons,
         actor: record.actor,
+        assignee: record.assignee,
+        snoozed_until: record.snoozed_until.map(moment::show),
         note: record.note,
     }
 }

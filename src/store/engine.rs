@@ -73,9 +73,17 @@ impl Engine {
     /// Said in a write of many rows, right after its beginning.
     pub(crate) const fn long_write(self) -> Option<&'static str> {
         match self {
-            // Its memory is its operator's to share out.
-            Self::Postgres => None,
+            Self::Postgres => Some(postgres::LONG_WRITE),
             Self::Sqlite => Some(sqlite::LONG_WRITE),
+        }
+    }
+
+    /// Said where an import's many rows were just written: how many there are now is worth knowing for what follows.
+    pub(crate) const fn count_listed(self) -> Option<&'static str> {
+        match self {
+            Self::Postgres => Some("ANALYZE report_row, report_alias"),
+            // It looks for rows in one order, whatever their number.
+            Self::Sqlite => None,
         }
     }
 

@@ -18,6 +18,11 @@ pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ 
 pub(crate) const ONLY_MIGRATOR: &str =
     "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(8315175624517742945)";
 
+/// Said in a long write: as many rows as somebody brings take as long as they take. Its memory is its operator's to share
+/// out.
+pub(crate) const LONG_WRITE: &str =
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
 /// How long a connection is waited for before the store counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection that was used may take to say that it is in order; then it is thrown away. A server that is

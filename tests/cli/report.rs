@@ -45,7 +45,7 @@ fn a_list_is_imported_once_and_flags_its_accounts() {
 fn what_an_import_did_is_one_object() {
     let desk = desk();
     let expected = json!({
-        "institution": "01DEMO_INST", "rows": 6, "listed": 2, "new": 2, "held": 0, "opened": 2, "repeated": false,
+        "institution": "01DEMO_INST", "rows": 6, "listed": 2, "new": 2, "held": 0, "opened": 2, "reopened": 0, "closed": 0, "repeated": false,
         "left_out": { "not_internal": 1, "in_use": 1, "probe_accounts": 1 },
         "ignored_columns": ["First Name"], "missing_columns": [],
     });

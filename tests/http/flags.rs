@@ -1,5 +1,11 @@
 //! Which sign-ins leave a flag, and which never do.
 
+use std::borrow::Cow;
+
+use soapgate::app::SystemClock;
+use soapgate::domain::{AccountId, Clock, Fact, GuessFacts, Institution, Rejection};
+use soapgate::store::{FlagStore, Gathered, Seen};
+
 use crate::support::client::exchange;
 use crate::support::gateway::{Operator, TestGateway};
 use crate::support::messages::{Post, alma, alma_envelope, authenticate_envelope, basic};
@@ -56,6 +62,45 @@ async fn sign_ins_that_need_somebody_to_act_leave_a_flag() {
         format!("mustchange must-change {DEMO}"),
     ];
     assert_eq!(flags_up_to(&operator, "legacy").await, expected);
+}
+
+/// A yes that is remembered says nothing new of an account.
+#[tokio::test]
+async fn only_the_identity_services_own_yes_resolves_a_flag() {
+    let gateway = TestGateway::start(&config()).await;
+    let yes = || alma("reader", "correct horse battery");
+    call(&gateway, yes()).await;
+    let operator = gateway.beside().await;
+    let reader =
+        AccountId::parse(&Institution::parse("01DEMO_INST").expect("a code"), "reader").expect("an identifier");
+    let now = SystemClock.now();
+    let seen = Seen {
+        fact: Fact::Refused(Rejection::NoPassword, GuessFacts::default()),
+        integration: None,
+        source: None,
+        operation: Cow::Borrowed("authenticateUser"),
+        first: now,
+        last: now,
+        count: 1,
+    };
+    let beside = [Gathered { account: reader.clone(), seen: vec![seen] }];
+    operator.database.flags().record(&beside).await.expect("recorded");
+    let state = async || {
+        let flags = operator.all_flags().await;
+        flags.iter().find(|flag| flag.account == "reader").expect("a flag").state
+    };
+    assert_eq!(state().await, "open");
+    call(&gateway, yes()).await;
+    call(&gateway, alma("legacy", "anything")).await;
+    flags_up_to(&operator, "legacy").await;
+    assert_eq!(state().await, "open", "it was answered from memory");
+    // An operator's change of the account takes its verdicts out of memory.
+    operator.accounts().unlock(&reader).await.expect("unlocked");
+    until("the service's own yes", async || {
+        call(&gateway, yes()).await;
+        state().await == "resolved"
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::arguments::{AccountArguments, Format};
+use crate::cli::arguments::{AccountArguments, Format, parse_name};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BackupArguments {
@@ -32,7 +32,7 @@ pub(crate) struct ForgetArguments {
     #[command(flatten)]
     pub(crate) account: AccountArguments,
     /// Who does it; the trail says so
-    #[arg(long, value_name = "NAME", env = "SOAPGATE_OPERATOR", default_value = "operator")]
+    #[arg(long, value_name = "NAME", env = "SOAPGATE_OPERATOR", default_value = "operator", value_parser = parse_name)]
     pub(crate) by: String,
     #[command(flatten)]
     pub(crate) format: Format,

@@ -18,3 +18,27 @@ pub(crate) struct Place {
     #[arg(long, value_name = "CODE", value_parser = Institution::parse)]
     pub(crate) institution: Option<Institution>,
 }
+
+/// A name of somebody, as it stands in the trail.
+pub(crate) fn parse_name(text: &str) -> Result<String, String> {
+    parse_text(text, 100)
+}
+
+/// What somebody writes about a flag.
+pub(crate) fn parse_note(text: &str) -> Result<String, String> {
+    parse_text(text, 1_000)
+}
+
+fn parse_text(text: &str, most: usize) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("write at least one letter".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("write it on one line, without control characters".to_owned());
+    }
+    if text.chars().count() > most {
+        return Err(format!("write at most {most} characters"));
+    }
+    Ok(text.to_owned())
+}

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::arguments::Format;
+use crate::cli::arguments::{Format, parse_name, parse_note};
 use crate::domain::{FlagState, Institution, Reason, Severity, Timestamp};
 use crate::operator::parse_expiry;
 use crate::store::{FlagFilter, FlagId, FlagOrder};
@@ -48,7 +48,7 @@ pub(crate) enum FlagsCommand {
         #[command(flatten)]
         flag: Which,
         /// Who looks after it from now on
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = parse_name)]
         to: String,
         #[command(flatten)]
         by: By,
@@ -141,10 +141,10 @@ pub(crate) struct Which {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct By {
     /// Who does it
-    #[arg(long, value_name = "NAME", env = "SOAPGATE_OPERATOR", default_value = "operator")]
+    #[arg(long, value_name = "NAME", env = "SOAPGATE_OPERATOR", default_value = "operator", value_parser = parse_name)]
     pub(crate) by: String,
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_note)]
     pub(crate) note: Option<String>,
 }
 

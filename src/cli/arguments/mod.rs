@@ -13,7 +13,7 @@ mod usage;
 pub(crate) use accounts::{AccountArguments, AccountsCommand};
 pub(crate) use archive::{BackupArguments, ForgetArguments, RestoreArguments};
 pub(crate) use command::{Arguments, Command};
-pub(crate) use everywhere::{Format, Place};
+pub(crate) use everywhere::{Format, Place, parse_name, parse_note};
 pub(crate) use flags::{By, FlagsCommand, Step};
 pub(crate) use integrations::IntegrationsCommand;
 pub(crate) use report::ReportCommand;

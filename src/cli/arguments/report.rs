@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use crate::cli::arguments::{Format, Place};
+use crate::cli::arguments::{Format, Place, parse_name};
 
 const LONG: &str = "Import the Analytics list of accounts that the identity service does not hold\n\n\
     A CSV file in UTF-8 with a column \"Primary Identifier\". Where it has the columns \"User Type\" and \"IdP Service in \
@@ -30,7 +30,7 @@ pub(crate) enum ReportCommand {
         #[command(flatten)]
         place: Place,
         /// Who imports it
-        #[arg(long, value_name = "NAME", env = "SOAPGATE_OPERATOR", default_value = "operator")]
+        #[arg(long, value_name = "NAME", env = "SOAPGATE_OPERATOR", default_value = "operator", value_parser = parse_name)]
         by: String,
         #[command(flatten)]
         format: Format,

@@ -260,6 +260,55 @@ mod tests {
         }
     }
 
+    /// Everything that can be known of a refusal, against the rules said once more in words.
+    #[test]
+    fn no_refusal_flags_but_by_what_is_told_listed_or_repeated() {
+        let rejections = [
+            (Rejection::Disabled, None),
+            (Rejection::Expired, Some(Reason::Expired)),
+            (Rejection::Locked, Some(Reason::Locked)),
+            (Rejection::MustChange, Some(Reason::MustChange)),
+            (Rejection::NoPassword, Some(Reason::NoPassword)),
+            (Rejection::Policy, None),
+            (Rejection::SetUpPending, Some(Reason::MustChange)),
+            (Rejection::Shielded, None),
+            (Rejection::Unacceptable, None),
+            (Rejection::UnknownAccount, None),
+            (Rejection::WrongPassword, None),
+        ];
+        let mut cases = 0;
+        for (rejection, told) in rejections {
+            let is_wrong = matches!(rejection, Rejection::Unacceptable | Rejection::WrongPassword);
+            for reported in [None, Some(at(1))] {
+                for accepted in [None, Some(at(5)), Some(at(10)), Some(at(15))] {
+                    for (refusals, days) in (0..8).flat_map(|refusals| (0..5).map(move |days| (refusals, days))) {
+                        for could_be_set in [true, false] {
+                            let repeat = (refusals > 0).then_some(Repeat { since: at(10), refusals, days });
+                            let fact = Fact::Refused(rejection, GuessFacts { repeat, could_be_set });
+                            let mut expected: Vec<Reason> = told.into_iter().collect();
+                            if is_wrong && reported.is_some() {
+                                expected.push(Reason::Reported);
+                            }
+                            let used_to_succeed = accepted.is_some_and(|day| day <= at(10));
+                            if is_wrong && used_to_succeed && refusals >= 4 && days >= 2 {
+                                expected.push(Reason::StaleSecret);
+                            }
+                            let is_supported = reported.is_some() || refusals > 0 && days >= 3;
+                            if is_wrong && !could_be_set && is_supported {
+                                expected.push(Reason::UnacceptablePassword);
+                            }
+                            let found = review(fact, &History { reported, accepted });
+                            let reasons: Vec<Reason> = found.iter().map(|finding| finding.reason).collect();
+                            assert_eq!(reasons, expected, "{fact:?} {reported:?} {accepted:?}");
+                            cases += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(cases, 11 * 2 * 4 * 40 * 2);
+    }
+
     #[test]
     fn only_what_shows_that_it_is_over_clears_a_reason() {
         let name = |user: &str| IntegrationName::parse(&format!("AlmaSDK-{user}-institutionCode-01X")).expect("a name");

@@ -24,6 +24,10 @@ pub struct ImportView {
     pub held: u64,
     /// Flags that were opened.
     pub opened: u64,
+    /// Flags that were closed more than 30 days ago, and were opened again.
+    pub reopened: u64,
+    /// Flags that were closed, and stay so: within the last 30 days, or dismissed although an earlier list had them.
+    pub closed: u64,
     /// Whether this very file was imported before: then nothing was done.
     pub repeated: bool,
     /// Rows, and accounts, that were left out.
@@ -91,6 +95,8 @@ impl Reports {
             new: done.new,
             held: done.held,
             opened: done.opened,
+            reopened: done.reopened,
+            closed: done.closed,
             repeated: done.repeated,
             left_out: LeftOutView {
                 not_internal: list.left_out.not_internal,

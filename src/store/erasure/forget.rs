@@ -181,6 +181,8 @@ async fn end_in_trail(
         reasons: &flag.map(FlagRow::codes).unwrap_or_default(),
         actor,
         note: "",
+        assignee: None,
+        snoozed_until: None,
     };
     trail::append(connection, &entry).await
 }

@@ -303,6 +303,8 @@ async fn account_for(
         reasons: "",
         actor: GATEWAY,
         note: &note,
+        assignee: None,
+        snoozed_until: None,
     };
     trail::append(connection, &entry).await?;
     Ok(note)

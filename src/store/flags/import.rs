@@ -8,7 +8,8 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-use crate::domain::{AccountId, Finding, FlagState, Institution, Timestamp};
+use crate::domain::{AccountId, Finding, FlagState, Institution, Move, Timestamp};
+use crate::store::engine::Engine;
 use crate::store::flags::flag_row::{self, FlagRow};
 use crate::store::flags::flag_save::save;
 use crate::store::flags::gathered::FlagId;
@@ -16,7 +17,8 @@ use crate::store::flags::tallies::Tallies;
 use crate::store::flags::{record, trail};
 use crate::store::{Database, StoreError, places, row};
 
-/// How far behind a list may be: whoever was let in since is held by the service, whatever it says.
+/// How far behind a list may be: whoever was let in since is held by the service, and a flag that was closed since was
+/// closed by somebody who knew better, whatever the list says.
 const LAG: Duration = Duration::from_hours(30 * 24);
 /// Rows that one statement hands over.
 const AT_ONCE: usize = 200;
@@ -41,6 +43,10 @@ pub struct Import {
     pub held: u64,
     /// Flags that were opened.
     pub opened: u64,
+    /// Flags that were closed, and were opened again.
+    pub reopened: u64,
+    /// Flags that were closed, and stay so.
+    pub closed: u64,
     /// Whether this very file was imported before: then nothing was done.
     pub repeated: bool,
 }
@@ -86,10 +92,11 @@ pub(crate) async fn import(
     let before = importing.count_rows().await?;
     importing.note_rows(&list, written).await?;
     importing.note_identifiers(&list).await?;
+    importing.count_listed().await?;
     let noted = importing.count_rows().await?.saturating_sub(before);
     let (held, held_anew) = importing.take_off_held().await?;
     (import.held, import.new) = (held, noted.saturating_sub(held_anew));
-    importing.add_to_flags().await?;
+    (import.reopened, import.closed) = importing.add_to_flags().await?;
     import.opened = importing.open_flags().await?;
     let tallies = importing.tallies;
     tallies.save(&mut write).await?;
@@ -174,6 +181,12 @@ impl Importing<'_> {
         Ok(())
     }
 
+    async fn count_listed(&mut self) -> Result<(), StoreError> {
+        let Some(statement) = Engine::of_connection(self.connection).count_listed() else { return Ok(()) };
+        let counted = sqlx::query(statement).execute(&mut *self.connection).await;
+        counted.map(drop).map_err(StoreError::during("count the rows of the list"))
+    }
+
     /// Takes off the list whom the identity service let in lately, under any identifier that leads to them; gives how
     /// many these are, and how many of them were in no list before.
     async fn take_off_held(&mut self) -> Result<(u64, u64), StoreError> {
@@ -206,27 +219,40 @@ impl Importing<'_> {
         Ok((count(removed.len()), anew))
     }
 
-    /// Notes on flags that stand that the list has their accounts too. A list lags behind: it brings back no flag that
-    /// was closed.
-    async fn add_to_flags(&mut self) -> Result<(), StoreError> {
+    /// Notes on flags that the list has their accounts too; gives how many were opened again by it, and how many stay
+    /// closed: those that were closed lately, since a list lags behind, and those that were dismissed although an earlier
+    /// list had them.
+    async fn add_to_flags(&mut self) -> Result<(u64, u64), StoreError> {
         let text = format!(
-            "SELECT flag.id, flag.state FROM {FLAGS} AND NOT EXISTS (SELECT 1 FROM flag_reason \
-             WHERE flag_reason.flag_id = flag.id AND flag_reason.reason = 'reported')"
+            "SELECT flag.id FROM {FLAGS} AND (flag.closed_at IS NOT NULL OR NOT EXISTS (SELECT 1 FROM flag_reason \
+             WHERE flag_reason.flag_id = flag.id AND flag_reason.reason = 'reported'))"
         );
         let found = self.statement(text).fetch_all(&mut *self.connection).await;
+        let (mut reopened, mut closed) = (0, 0);
         for found in found.map_err(StoreError::during("look for flags of the list"))? {
-            if !FlagState::is_active(flag_row::state(&found, "state")?) {
-                continue;
-            }
             let id = FlagId::stored(row::text(&found, "id")?);
             let Some(before) = flag_row::of_id(self.connection, &id).await? else { continue };
+            let is_new = before.reasons.iter().all(|known| known.reason != Finding::LISTED.reason);
+            let recur = Move::Recur { is_new };
+            let life = match before.life.after(recur, self.at) {
+                Ok(life) if before.closed_at.is_none_or(|closed| closed < self.at.before(LAG)) => life,
+                _ => before.life,
+            };
+            if !life.state.is_active() {
+                closed += 1;
+                continue;
+            }
             let mut flag = before.clone();
             flag.find(Finding::LISTED, None, (self.at, self.at), 1);
+            flag.live_on(life, self.at);
+            let is_back = !before.life.state.is_active();
+            reopened += u64::from(is_back);
             save(self.connection, Some(&before), &flag).await?;
-            record::append(self.connection, Some(&before), &flag, "find", (self.actor, ""), self.at).await?;
+            let event = if is_back { recur.label() } else { "find" };
+            record::append(self.connection, Some(&before), &flag, event, (self.actor, ""), self.at).await?;
             self.tallies.note(Some(&before), Some(&flag), self.at);
         }
-        Ok(())
+        Ok((reopened, closed))
     }
 
     /// Opens a flag for each row whose account has none; gives how many.

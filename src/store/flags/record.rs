@@ -219,6 +219,9 @@ pub(crate) async fn append(
     (actor, note): (&str, &str),
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    let assignee = after.assignee.as_deref().filter(|_| event == Move::Assign.label());
+    // A snooze that is put off is told too; a flag that sleeps on is not.
+    let snoozed = after.life.snoozed.filter(|_| before.is_none_or(|before| before.life.snoozed != after.life.snoozed));
     let entry = Entry {
         at,
         subject: &after.subject,
@@ -228,6 +231,8 @@ pub(crate) async fn append(
         after: after.life.state.label(),
         reasons: &after.codes(),
         actor,
+        assignee,
+        snoozed_until: snoozed.map(|(until, _)| until),
         note,
     };
     trail::append(connection, &entry).await

@@ -27,6 +27,10 @@ pub struct TrailRecord {
     pub reasons: Vec<String>,
     /// Who did it: [`GATEWAY`], or a name; `None` once that is erased.
     pub actor: Option<String>,
+    /// Of an assignment: who looks after it from then on, unless that is erased.
+    pub assignee: Option<String>,
+    /// Of a snooze: until when.
+    pub snoozed_until: Option<Timestamp>,
     /// What they wrote about it, unless it is erased.
     pub note: Option<String>,
 }
@@ -42,6 +46,9 @@ pub(crate) struct Entry<'a> {
     pub(crate) reasons: &'a str,
     /// [`GATEWAY`] or the number of an actor.
     pub(crate) actor: &'a str,
+    /// The number of whom it was assigned to.
+    pub(crate) assignee: Option<&'a str>,
+    pub(crate) snoozed_until: Option<Timestamp>,
     /// The number of a note, or empty.
     pub(crate) note: &'a str,
 }
@@ -63,8 +70,8 @@ pub(crate) async fn append(connection: &mut AnyConnection, entry: &Entry<'_>) ->
         .await
         .map_err(failed())?;
     sqlx::query(
-        "INSERT INTO trail (seq, at, subject, flag_id, event, state_before, state_after, reasons, actor, note) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO trail (seq, at, subject, flag_id, event, state_before, state_after, reasons, actor, \
+         assignee, snoozed_until, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(row::number(&head, "seq")?)
     .bind(entry.at.as_millis())
@@ -75,6 +82,8 @@ pub(crate) async fn append(connection: &mut AnyConnection, entry: &Entry<'_>) ->
     .bind(entry.after)
     .bind(entry.reasons)
     .bind(entry.actor)
+    .bind(entry.assignee)
+    .bind(entry.snoozed_until.map(Timestamp::as_millis))
     .bind(entry.note)
     .execute(connection)
     .await
@@ -85,8 +94,9 @@ pub(crate) async fn append(connection: &mut AnyConnection, entry: &Entry<'_>) ->
 /// The rows of a flag, oldest first.
 pub(crate) async fn of(connection: &mut AnyConnection, flag: &str) -> Result<Vec<TrailRecord>, StoreError> {
     sqlx::query(
-        "SELECT trail.*, actor.name AS actor_name, note.body AS note_body FROM trail \
-         LEFT JOIN actor ON actor.number = trail.actor LEFT JOIN note ON note.number = trail.note \
+        "SELECT trail.*, actor.name AS actor_name, assignee.name AS assignee_name, note.body AS note_body \
+         FROM trail LEFT JOIN actor ON actor.number = trail.actor \
+         LEFT JOIN actor AS assignee ON assignee.number = trail.assignee LEFT JOIN note ON note.number = trail.note \
          WHERE trail.flag_id = $1 ORDER BY trail.seq",
     )
     .bind(flag)
@@ -109,6 +119,8 @@ fn record(found: &AnyRow) -> Result<TrailRecord, StoreError> {
         after: row::text(found, "state_after")?,
         reasons: reasons.split(',').filter(|code| !code.is_empty()).map(str::to_owned).collect(),
         actor: if actor == GATEWAY { Some(actor) } else { row::optional_text(found, "actor_name")? },
+        assignee: row::optional_text(found, "assignee_name")?,
+        snoozed_until: row::optional_time(found, "snoozed_until")?,
         note: row::optional_text(found, "note_body")?,
     })
 }

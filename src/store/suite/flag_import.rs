@@ -6,6 +6,8 @@ use crate::store::suite::flags::{all, check_totals, record, refused, seen};
 use crate::store::suite::harness::{Fresh, account, at, on_every_database};
 use crate::store::{Acted, Action, FlagFilter, FlagOrder, Import, ListedAccount};
 
+const DAY: i64 = 24 * 3_600_000;
+
 fn listed(identifier: &str, others: &[&str]) -> ListedAccount {
     ListedAccount { account: account(identifier), others: others.iter().map(|other| account(other)).collect() }
 }
@@ -18,7 +20,7 @@ async fn import(fresh: &Fresh, list: &[ListedAccount], digest: &str, moment: i64
 async fn a_row_of_the_list_flags_by_itself_and_a_refusal_raises_it(fresh: Fresh) {
     let list = [listed("legacy", &["2001"]), listed("other", &["2002", "2003"]), listed("third", &["2003"])];
     let first = import(&fresh, &list, "digest", 5).await;
-    assert_eq!(first, Import { listed: 3, new: 3, held: 0, opened: 3, repeated: false });
+    assert_eq!(first, Import { listed: 3, new: 3, held: 0, opened: 3, ..Import::default() });
     let again = import(&fresh, &list, "digest", 6).await;
     assert_eq!(again, Import { listed: 3, repeated: true, ..Import::default() });
     let flags = all(&fresh.database).await;
@@ -54,7 +56,6 @@ async fn a_barcode_that_was_let_in_holds_its_owner_unless_two_rows_name_it(fresh
 }
 
 async fn whoever_was_let_in_long_ago_is_not_held(fresh: Fresh) {
-    const DAY: i64 = 24 * 3_600_000;
     for (identifier, day) in [("lately", 11), ("long-ago", 9)] {
         record(&fresh.database, identifier, vec![seen(Fact::Accepted, at(day * DAY))]).await;
     }
@@ -90,7 +91,7 @@ async fn a_flag_under_a_barcode_ends_with_its_owners_sign_in(fresh: Fresh) {
     check_totals(&fresh.database).await;
 }
 
-async fn a_list_adds_to_flags_that_stand_and_brings_back_none_that_was_closed(fresh: Fresh) {
+async fn a_list_adds_to_flags_that_stand_and_brings_back_none_that_was_closed_lately(fresh: Fresh) {
     let standing = record(&fresh.database, "standing", vec![seen(refused(Rejection::Locked), at(1))]).await;
     let closed = record(&fresh.database, "closed", vec![seen(refused(Rejection::Locked), at(1))]).await;
     let resolve = Action { to_do: Move::Resolve, actor: "mia".to_owned(), assignee: None, note: None, at: at(2) };
@@ -98,7 +99,7 @@ async fn a_list_adds_to_flags_that_stand_and_brings_back_none_that_was_closed(fr
     let acted = fresh.database.flags().act(&closed, &resolve).await.expect("done");
     assert_eq!(acted, Acted::Done(FlagState::Resolved));
     let done = import(&fresh, &[listed("standing", &[]), listed("closed", &[]), listed("new", &[])], "one", 5).await;
-    assert_eq!((done.new, done.opened), (3, 1));
+    assert_eq!((done.new, done.opened, done.closed), (3, 1, 1));
     let again = import(&fresh, &[listed("standing", &[]), listed("closed", &[])], "two", 6).await;
     assert_eq!((again.listed, again.new, again.opened), (2, 0, 0));
     let detail = fresh.database.flags().show(&standing.expect("a flag").flag).await.expect("shown").expect("there");
@@ -111,6 +112,37 @@ async fn a_list_adds_to_flags_that_stand_and_brings_back_none_that_was_closed(fr
     check_totals(&fresh.database).await;
 }
 
+async fn a_list_brings_back_what_was_closed_long_ago(fresh: Fresh) {
+    let table = fresh.database.flags();
+    let step = |to_do, day| Action {
+        to_do,
+        actor: "mia".to_owned(),
+        assignee: None,
+        note: Some("left".to_owned()),
+        at: at(day * DAY),
+    };
+    let mut ids = Vec::new();
+    for (name, to_do) in [("resolved", Move::Resolve), ("dismissed", Move::Dismiss)] {
+        let flag = record(&fresh.database, name, vec![seen(refused(Rejection::Locked), at(DAY))]).await;
+        ids.push(flag.expect("a flag").flag);
+        table.act(&ids[ids.len() - 1], &step(to_do, 2)).await.expect("done");
+    }
+    let list = [listed("resolved", &[]), listed("dismissed", &[])];
+    let early = import(&fresh, &list, "one", 32 * DAY).await;
+    assert_eq!((early.reopened, early.closed), (0, 2), "a list lags behind");
+    let late = import(&fresh, &list, "two", 33 * DAY).await;
+    assert_eq!((late.reopened, late.closed), (2, 0), "a new reason even for what was dismissed");
+    for (id, to_do) in ids.iter().zip([Move::Resolve, Move::Dismiss]) {
+        table.act(id, &step(to_do, 34)).await.expect("done");
+    }
+    let later = import(&fresh, &list, "three", 70 * DAY).await;
+    assert_eq!((later.reopened, later.closed), (1, 1), "who was dismissed as reported stays so");
+    let flag = table.show(&ids[0]).await.expect("shown").expect("there");
+    let events: Vec<&str> = flag.trail.iter().map(|row| row.event.as_str()).collect();
+    assert_eq!(events, ["open", "resolve", "recur", "resolve", "recur"]);
+    check_totals(&fresh.database).await;
+}
+
 async fn a_row_that_is_there_twice_is_one_row_and_another_institutions_is_none(fresh: Fresh) {
     let elsewhere = Institution::parse("02OTHER").expect("a code");
     let stranger = crate::domain::AccountId::parse(&elsewhere, "stranger").expect("an identifier");
@@ -120,7 +152,7 @@ async fn a_row_that_is_there_twice_is_one_row_and_another_institutions_is_none(f
         ListedAccount { account: stranger, others: Vec::new() },
     ];
     let done = import(&fresh, &list, "digest", 5).await;
-    assert_eq!(done, Import { listed: 1, new: 1, held: 0, opened: 1, repeated: false });
+    assert_eq!(done, Import { listed: 1, new: 1, held: 0, opened: 1, ..Import::default() });
     for barcode in ["2001", "2002"] {
         let raised = record(&fresh.database, barcode, vec![seen(refused(Rejection::WrongPassword), at(6))]).await;
         assert_eq!(raised.expect("raised").account, account("legacy"), "{barcode}");
@@ -163,7 +195,8 @@ on_every_database![
     an_identifier_with_a_row_of_its_own_leads_to_nobody_else,
     a_newer_list_says_which_identifiers_an_account_goes_by,
     a_flag_under_a_barcode_ends_with_its_owners_sign_in,
-    a_list_adds_to_flags_that_stand_and_brings_back_none_that_was_closed,
+    a_list_adds_to_flags_that_stand_and_brings_back_none_that_was_closed_lately,
+    a_list_brings_back_what_was_closed_long_ago,
     a_row_that_is_there_twice_is_one_row_and_another_institutions_is_none,
     a_long_list_is_written_piece_by_piece_in_one_write,
 ];

@@ -36,6 +36,8 @@ async fn what_operators_do_is_in_the_trail_with_who_and_why(fresh: Fresh) {
         ("dismiss", Some("mia"), Some("left the house")),
     ];
     assert_eq!(trail, expected);
+    let assignees: Vec<_> = detail.trail.iter().map(|row| row.assignee.as_deref()).collect();
+    assert_eq!(assignees, [None, Some("ben"), None]);
     check_totals(&fresh.database).await;
 }
 
@@ -51,12 +53,16 @@ async fn a_dismissed_flag_comes_back_only_for_a_new_reason(fresh: Fresh) {
 
 async fn a_flag_sleeps_until_its_day(fresh: Fresh) {
     let (table, id) = (fresh.database.flags(), flagged(&fresh, "legacy").await);
-    table.act(&id, &action(Move::Snooze { until: at(100) }, 2)).await.expect("done");
+    table.act(&id, &action(Move::Snooze { until: at(50) }, 2)).await.expect("done");
+    table.act(&id, &action(Move::Snooze { until: at(100) }, 3)).await.expect("put off");
     assert_eq!(table.wake(at(99)).await.expect("looked"), 0);
     assert_eq!(all(&fresh.database).await[0].snoozed_until, Some(at(100)));
     assert_eq!(table.wake(at(100)).await.expect("looked"), 1);
     let flag = all(&fresh.database).await.remove(0);
     assert_eq!((flag.state, flag.snoozed_until), (FlagState::Open, None));
+    let trail = table.show(&id).await.expect("shown").expect("there").trail;
+    let until: Vec<_> = trail.iter().map(|row| (&*row.event, row.snoozed_until)).collect();
+    assert_eq!(until, [("open", None), ("snooze", Some(at(50))), ("snooze", Some(at(100))), ("wake", None)]);
     check_totals(&fresh.database).await;
 }
 

@@ -186,6 +186,8 @@ CREATE TABLE trail (
     state_after TEXT NOT NULL,
     reasons TEXT NOT NULL,
     actor TEXT NOT NULL,
+    assignee TEXT,
+    snoozed_until BIGINT,
     note TEXT NOT NULL
 );
 
