@@ -9,7 +9,7 @@ use soapgate::operator::Flags;
 use soapgate::store::{FlagFilter, FlagOrder};
 
 use crate::fill::{END_MILLIS, INSTITUTIONS, SPAN_MILLIS};
-use crate::{Filled, median};
+use crate::{Filled, quartile};
 
 /// How much longer a page may take of the large database than of the small one.
 const BAR: f64 = 3.0;
@@ -71,7 +71,7 @@ pub(crate) async fn compare(small: &Filled, large: &Filled) -> anyhow::Result<bo
                     }
                 }
             }
-            let (of_small, of_large) = (median(&mut of_small), median(&mut of_large));
+            let (of_small, of_large) = (quartile(&mut of_small), quartile(&mut of_large));
             let ratio = of_large / of_small;
             let mark = if ratio <= BAR { "" } else { "  above the bar" };
             println!("{:<34} {place:>8} {of_small:>12.0} {of_large:>12.0} {ratio:>8.2}{mark}", case.name);
