@@ -55,36 +55,58 @@ pub(crate) enum Guess {
     Wrong,
 }
 
-/// Makes `calls` calls and sees that each is told what it must be.
-pub(crate) async fn run(address: SocketAddr, guess: Guess, calls: usize) -> anyhow::Result<()> {
-    let mut connections = JoinSet::new();
-    for _ in 0..CONNECTIONS {
-        connections.spawn(converse(address, guess, calls / CONNECTIONS));
-    }
-    while let Some(ended) = connections.join_next().await {
-        ended??;
-    }
-    Ok(())
+/// Connections to one server that stay open, and what is sent on them.
+pub(crate) struct Load(Vec<Connection>);
+
+struct Connection {
+    stream: TcpStream,
+    request: Vec<u8>,
+    told: &'static [u8],
+    buffer: Vec<u8>,
 }
 
-async fn converse(address: SocketAddr, guess: Guess, calls: usize) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (password, told) = match guess {
-        Guess::Right => (PASSWORD_ESCAPED, ACCEPTED),
-        Guess::Wrong => ("a stale one of length", REFUSED),
-    };
-    let request = request(address, &body(USER, password));
-    let mut buffer = vec![0; 4_096];
-    for _ in 0..calls {
-        let length = exchange(&mut stream, &request, &mut buffer).await?;
-        ensure!(
-            buffer[..length].windows(told.len()).any(|part| part == told),
-            "told otherwise: {}",
-            String::from_utf8_lossy(&buffer[..length])
-        );
+impl Load {
+    pub(crate) async fn connect(address: SocketAddr, guess: Guess) -> anyhow::Result<Self> {
+        let (password, told) = match guess {
+            Guess::Right => (PASSWORD_ESCAPED, ACCEPTED),
+            Guess::Wrong => ("a stale one of length", REFUSED),
+        };
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let request = request(address, &body(USER, password));
+            connections.push(Connection { stream, request, told, buffer: vec![0; 4_096] });
+        }
+        Ok(Self(connections))
     }
-    Ok(())
+
+    /// Makes `calls` calls and sees that each is told what it must be.
+    pub(crate) async fn run(&mut self, calls: usize) -> anyhow::Result<()> {
+        let mut running = JoinSet::new();
+        for connection in self.0.drain(..) {
+            running.spawn(connection.converse(calls / CONNECTIONS));
+        }
+        while let Some(ended) = running.join_next().await {
+            self.0.push(ended??);
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    async fn converse(mut self, calls: usize) -> anyhow::Result<Self> {
+        for _ in 0..calls {
+            let length = exchange(&mut self.stream, &self.request, &mut self.buffer).await?;
+            let reply = &self.buffer[..length];
+            ensure!(
+                reply.windows(self.told.len()).any(|part| part == self.told),
+                "told otherwise: {}",
+                String::from_utf8_lossy(reply)
+            );
+        }
+        Ok(self)
+    }
 }
 
 /// Sends one request and reads one reply into `buffer`; its length.

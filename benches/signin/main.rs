@@ -26,9 +26,9 @@ fn main() -> anyhow::Result<ExitCode> {
 
 fn measure(tenth: bool) -> anyhow::Result<ExitCode> {
     let (plan, rounds) = if tenth {
-        (cached::Plan { rounds: 5, calls: 15_000 }, 20)
+        (cached::Plan { rounds: 100, calls: 1_024 }, 20)
     } else {
-        (cached::Plan { rounds: 15, calls: 30_000 }, 200)
+        (cached::Plan { rounds: 300, calls: 2_048 }, 200)
     };
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

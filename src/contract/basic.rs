@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use crate::domain::Password;
+use crate::domain::{Password, has_control};
 
 /// Old toolkits leave the padding out now and then.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -59,13 +59,20 @@ fn decode(token: &[u8]) -> Option<Basic> {
         bytes.clear();
         LENIENT.decode_vec(token, &mut bytes).ok()?;
     }
-    let colon = bytes.iter().position(|b| *b == b':')?;
+    let basic = split(&bytes);
+    // What a vector has room for is wiped at once, what it holds byte by byte.
+    bytes.clear();
+    basic
+}
+
+fn split(bytes: &[u8]) -> Option<Basic> {
+    let colon = memchr::memchr(b':', bytes)?;
     let (name, password) = (bytes.get(..colon)?, bytes.get(colon + 1..)?);
     let (name, password) = match (std::str::from_utf8(name), std::str::from_utf8(password)) {
         (Ok(name), Ok(password)) => (name.to_owned(), Password::new(password.to_owned())),
         _ => (latin1(name), Password::new(latin1(password))),
     };
-    (!name.chars().any(char::is_control)).then_some(Basic { name, password })
+    (!has_control(&name)).then_some(Basic { name, password })
 }
 
 fn latin1(bytes: &[u8]) -> String {

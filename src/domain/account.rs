@@ -22,7 +22,7 @@ impl Institution {
         if code.len() > 64 {
             return Err(IdentifierError::TooLong);
         }
-        if code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)) {
+        if code.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) {
             Ok(Self(Arc::from(code)))
         } else {
             Err(IdentifierError::ForbiddenCharacter)
@@ -74,11 +74,12 @@ impl AccountId {
         if trimmed.is_empty() {
             return Err(IdentifierError::Empty);
         }
-        if trimmed.chars().any(char::is_control) {
+        if has_control(trimmed) {
             return Err(IdentifierError::ForbiddenCharacter);
         }
         let folded = if trimmed.is_ascii() { trimmed.to_ascii_lowercase() } else { trimmed.to_lowercase() };
-        if folded.chars().count() > IDENTIFIER_CHARACTERS_MAX {
+        // Bytes first: there are never fewer of them than characters.
+        if folded.len() > IDENTIFIER_CHARACTERS_MAX && folded.chars().count() > IDENTIFIER_CHARACTERS_MAX {
             return Err(IdentifierError::TooLong);
         }
         Ok(Self { institution: institution.clone(), identifier: folded.into_boxed_str() })
@@ -95,6 +96,11 @@ impl AccountId {
     pub fn identifier(&self) -> &str {
         &self.identifier
     }
+}
+
+/// Whether a control character stands in a text; most texts are ASCII, where that is told byte by byte.
+pub(crate) fn has_control(text: &str) -> bool {
+    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(char::is_control) }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod time;
 mod usage;
 mod verdict;
 
+pub(crate) use account::has_control;
 pub use account::{AccountId, IdentifierError, Institution};
 pub use attempts::{
     AttemptRule, Caller, DAY, Gate, GuessTag, Guesses, RECHECK_MAX, Recall, Said, Slot, SlotKind, decide,

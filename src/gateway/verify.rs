@@ -163,7 +163,13 @@ impl Verifier {
         {
             return Verified::unasked(verdict);
         }
-        let (verifier, started) = (Arc::clone(self), Instant::now());
+        // Boxed, so that what a remembered answer needs stays small: every call's future has room for all of this.
+        Box::pin(self.hear(asked, question)).await
+    }
+
+    /// Has a question asked, and waits for what is said.
+    async fn hear(self: &Arc<Self>, asked: Asked, question: Question) -> Verified {
+        let (verifier, started, deadline) = (Arc::clone(self), Instant::now(), question.deadline);
         let ask = self.asks.spawn(async move { verifier.ask(asked, question).await });
         let said = match tokio::time::timeout_at(deadline, ask).await {
             Ok(Ok(said)) => said,
@@ -197,7 +203,7 @@ impl Verifier {
             return Err(Verdict::Undecided(NoAnswer::Throttled(Some(wait))));
         }
         if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
+            Box::pin(tokio::time::sleep(wait)).await;
         }
         Ok(())
     }
@@ -367,7 +373,10 @@ impl Verifier {
             question.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             question.extend_from_slice(part.as_bytes());
         }
-        *blake3::keyed_hash(&self.key, &question).as_bytes()
+        let digest = *blake3::keyed_hash(&self.key, &question).as_bytes();
+        // What a vector has room for is wiped at once, what it holds byte by byte.
+        question.clear();
+        digest
     }
 }
 

@@ -23,10 +23,15 @@ use crate::http::listener::Handler;
 use crate::http::room::{Permit, Room};
 use crate::http::settings::SharedLimits;
 use crate::http::unread::Unread;
+use crate::soap::Version;
 
 static INCIDENT: HeaderName = HeaderName::from_static("x-soapgate-incident");
 static DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
+static SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 static SUNSET: HeaderName = HeaderName::from_static("sunset");
+/// Checked when this is compiled, and not for every reply.
+static TYPE_11: HeaderValue = HeaderValue::from_static(Version::Soap11.media_type());
+static TYPE_12: HeaderValue = HeaderValue::from_static(Version::Soap12.media_type());
 
 /// What a request became before anything was waited for.
 enum Begun {
@@ -86,7 +91,7 @@ impl SoapEndpoint {
             authorization: authorization(&head.headers),
             media_version: version,
             charset: media.charset,
-            soap_action: head.headers.get("soapaction").map(|value| Box::from(value.as_bytes())),
+            soap_action: head.headers.get(&SOAP_ACTION).map(|value| Box::from(value.as_bytes())),
             agent: head
                 .headers
                 .get(header::USER_AGENT)
@@ -120,7 +125,7 @@ impl SoapEndpoint {
             gateway.refuse_request(version, source, table.marked(route), CallError::Internal)
         });
         if let Some(moment) = reply.not_before {
-            tokio::time::sleep_until(moment).await;
+            Box::pin(tokio::time::sleep_until(moment)).await;
         }
         (respond(reply), unread)
     }
@@ -183,7 +188,11 @@ fn written(reply: Reply) -> Response<Bytes> {
     let mut response = Response::new(reply.body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.version.media_type()));
+    let media_type = match reply.version {
+        Version::Soap11 => &TYPE_11,
+        Version::Soap12 => &TYPE_12,
+    };
+    headers.insert(header::CONTENT_TYPE, media_type.clone());
     for (name, value) in reply.headers {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }

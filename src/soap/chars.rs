@@ -93,6 +93,12 @@ pub(in crate::soap) const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
+/// What follows the blanks at the start of a text.
+pub(in crate::soap) fn trim_start(text: &str) -> &str {
+    let blanks = text.bytes().position(|byte| !is_blank(byte)).unwrap_or(text.len());
+    text.get(blanks..).unwrap_or_default()
+}
+
 /// Whether there is nothing but blanks.
 pub(in crate::soap) fn all_blank(text: &str) -> bool {
     text.bytes().all(is_blank)

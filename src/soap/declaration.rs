@@ -1,7 +1,7 @@
 //! The XML declaration, strictly (XML 1.0, 2.8).
 
 use crate::soap::Flaw;
-use crate::soap::chars::is_blank;
+use crate::soap::chars::{is_blank, trim_start};
 
 /// What matters of a declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,24 +32,22 @@ pub(in crate::soap) fn declared_encoding(document: &[u8]) -> Option<&str> {
 
 /// Takes ` name = "value"` off the start; `None` when something else, or nothing, follows the blanks.
 fn setting<'a>(text: &'a str, name: &str) -> Result<Option<(&'a str, &'a str)>, Flaw> {
-    let trimmed = trim(text);
+    let trimmed = trim_start(text);
     let Some(rest) = trimmed.strip_prefix(name) else { return Ok(None) };
     if trimmed.len() == text.len() {
         return Err(Flaw::Declaration);
     }
-    let rest = trim(trim(rest).strip_prefix('=').ok_or(Flaw::Declaration)?);
-    let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or(Flaw::Declaration)?;
-    let (value, rest) = rest.get(1..).and_then(|rest| rest.split_once(quote)).ok_or(Flaw::Declaration)?;
-    Ok(Some((value, rest)))
-}
-
-fn trim(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\n', '\r'])
+    let rest = trim_start(trim_start(rest).strip_prefix('=').ok_or(Flaw::Declaration)?);
+    let quote = rest.bytes().next().filter(|quote| matches!(quote, b'"' | b'\'')).ok_or(Flaw::Declaration)?;
+    let rest = rest.get(1..).ok_or(Flaw::Declaration)?;
+    let end = rest.bytes().position(|byte| byte == quote).ok_or(Flaw::Declaration)?;
+    let (value, rest) = rest.split_at_checked(end).ok_or(Flaw::Declaration)?;
+    Ok(Some((value, rest.get(1..).ok_or(Flaw::Declaration)?)))
 }
 
 fn is_encoding_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What stands between `<` and `>` of a start tag, without an allocation.
 
 use crate::soap::Flaw;
-use crate::soap::chars::{is_blank, qualified_name};
+use crate::soap::chars::{is_blank, qualified_name, trim_start};
 
 /// A start tag that is taken apart from the left.
 pub(in crate::soap) struct StartTag<'a> {
@@ -36,7 +36,7 @@ impl<'a> StartTag<'a> {
 
     /// Takes the next attribute off; `None` at the end of the tag.
     pub(in crate::soap) fn attribute(&mut self) -> Result<Option<RawAttribute<'a>>, Flaw> {
-        let start = trim(self.rest);
+        let start = trim_start(self.rest);
         if start.is_empty() {
             return Ok(None);
         }
@@ -45,7 +45,7 @@ impl<'a> StartTag<'a> {
         }
         let name = qualified_name(start).ok_or(Flaw::Name)?;
         let (qualified, rest) = start.split_at_checked(name.length).ok_or(Flaw::Name)?;
-        let rest = trim(trim(rest).strip_prefix('=').ok_or(Flaw::Markup)?);
+        let rest = trim_start(trim_start(rest).strip_prefix('=').ok_or(Flaw::Markup)?);
         let (quote, rest) = rest.split_at_checked(1).ok_or(Flaw::Markup)?;
         let quote = quote.bytes().next().filter(|quote| matches!(quote, b'"' | b'\'')).ok_or(Flaw::Markup)?;
         let end = memchr::memchr(quote, rest.as_bytes()).ok_or(Flaw::Markup)?;
@@ -53,10 +53,6 @@ impl<'a> StartTag<'a> {
         self.rest = rest.get(1..).ok_or(Flaw::Markup)?;
         Ok(Some(RawAttribute { qualified, local_start: name.local_start, value }))
     }
-}
-
-fn trim(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\n', '\r'])
 }
 
 #[cfg(test)]
