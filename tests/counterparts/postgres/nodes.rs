@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use soapgate::app::SystemClock;
 use soapgate::config::Settings;
-use soapgate::domain::{AccountId, Institution, IntegrationName};
-use soapgate::store::{Database, DatabaseUrl};
+use soapgate::domain::{AccountId, Clock, Institution, IntegrationName};
+use soapgate::store::{Database, DatabaseUrl, ListedAccount};
 
 use crate::postgres::server::Postgres;
 use crate::support::client::exchange;
@@ -175,4 +175,33 @@ async fn a_check_says_what_it_found_and_no_password() {
     assert!(code == Some(4) && text.contains("does not exist"), "{text}");
     let (code, text) = check(&whole.replace("@127.0.0.1:", "@127.0.0.1:1"));
     assert!(code != Some(0), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_both_nodes_see_of_one_account_at_once_is_one_flag() {
+    let (server, service) = (Postgres::shared(), Scribe::start("reader", "right").await);
+    let nodes = patient_pair(&service, &server.database().await).await;
+    register_on(&nodes, &["one", "two"]).await;
+    let operator = nodes[0].beside().await;
+    let list = [ListedAccount { account: account("reader"), others: Vec::new() }];
+    let by = ("mia", SystemClock.now());
+    let institution = account("reader").institution().clone();
+    operator.database.flags().import(&institution, &list, "digest", by, &mut |_| ()).await.expect("imported");
+    for time in 0..3 {
+        let guess = format!("guess {time}");
+        let both = tokio::join!(
+            sign_in(&nodes[0], "one", "reader", &guess),
+            sign_in(&nodes[1], "two", "reader", &format!("{guess} of another")),
+        );
+        assert_eq!(both, (Told::No, Told::No));
+    }
+    let names = ["one", "two"].map(|user| format!("AlmaSDK-{user}-institutionCode-01DEMO_INST"));
+    let mut flags = Vec::new();
+    until("both nodes' calls are in the flag", async || {
+        flags = operator.all_flags().await;
+        flags.iter().any(|flag| flag.integrations == names && flag.count == 7)
+    })
+    .await;
+    assert_eq!(flags.len(), 1, "{flags:?}");
+    assert_eq!((&*flags[0].account, flags[0].severity), ("reader", "high"));
 }
