@@ -8,7 +8,11 @@ use soapgate::app::SystemClock;
 use soapgate::operator::Flags;
 use soapgate::store::{Database, DatabaseUrl, FlagFilter, FlagOrder};
 
-use crate::Filled;
+use crate::databases::Filled;
+
+/// Has this program list all flags of the database that the variable names: an argument would show its password.
+pub(crate) const LIST_ALL: &str = "--list-all";
+const URL: &str = "SOAPGATE_BENCH_LIST";
 
 /// How much more memory the large database may take. Nothing that grows with the number of flags stays below it.
 const BAR: f64 = 1.5;
@@ -23,7 +27,7 @@ pub(crate) fn compare(small: &Filled, large: &Filled) -> anyhow::Result<bool> {
 }
 
 fn peak_kib(filled: &Filled) -> anyhow::Result<u32> {
-    let done = Command::new(std::env::current_exe()?).args(["--list-all", &filled.url]).output()?;
+    let done = Command::new(std::env::current_exe()?).arg(LIST_ALL).env(URL, &filled.url).output()?;
     ensure!(done.status.success(), "listing failed: {}", String::from_utf8_lossy(&done.stderr));
     let said = String::from_utf8(done.stdout)?;
     let (listed, peak) = said.trim().split_once(' ').context("two numbers")?;
@@ -32,8 +36,8 @@ fn peak_kib(filled: &Filled) -> anyhow::Result<u32> {
 }
 
 /// Lists all flags, and prints how many they were and the most memory that it took, in KiB.
-pub(crate) async fn list_all(url: &str) -> anyhow::Result<()> {
-    let database = Database::open(&DatabaseUrl::parse(url)?).await?;
+pub(crate) async fn list_all() -> anyhow::Result<()> {
+    let database = Database::open(&DatabaseUrl::parse(&std::env::var(URL)?)?).await?;
     let mut listed = 0_usize;
     let count = |page: Vec<_>| listed += page.len();
     Flags::new(&database, Arc::new(SystemClock)).all(&FlagFilter::default(), FlagOrder::default(), count).await?;

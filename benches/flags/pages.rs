@@ -8,8 +8,9 @@ use soapgate::domain::{FlagState, Institution, Reason, Severity};
 use soapgate::operator::Flags;
 use soapgate::store::{FlagFilter, FlagOrder};
 
+use crate::databases::Filled;
 use crate::fill::{END_MILLIS, INSTITUTIONS, SPAN_MILLIS};
-use crate::{Filled, quartile};
+use crate::quartile;
 
 /// How much longer a page may take of the large database than of the small one.
 const BAR: f64 = 3.0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The benchmark of a long queue of flags in a real PostgreSQL: starts one on loopback, makes two databases in it, runs
-`cargo bench --bench flags` with the arguments that this program is given, and ends the server.
+"""The benchmark of a long queue of flags in a real PostgreSQL: starts one on loopback, runs `cargo bench
+--bench flags` with the arguments that this program is given, and ends the server.
 
 The server flushes what it commits, as one in use does. The last line and the exit code are the benchmark's own.
 """
@@ -19,7 +19,6 @@ from lib import provision  # noqa: E402
 
 # As much memory as a small server gives; the large database does not fit in.
 SETTINGS = postgres.SETTINGS | {"fsync": "on", "shared_buffers": "128MB", "max_wal_size": "4GB"}
-DATABASES = {"SOAPGATE_BENCH_DATABASE": "large", "SOAPGATE_BENCH_DATABASE_SMALL": "small"}
 
 
 def main() -> int:
@@ -27,13 +26,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with postgres.start(SETTINGS) as environment:
-            server = environment["SOAPGATE_TEST_POSTGRES"]
-            urls = {}
-            for variable, name in DATABASES.items():
-                postgres.make_database(server, name)
-                urls[variable] = server.rpartition("/")[0] + "/" + name
+            server = {"SOAPGATE_BENCH_POSTGRES": environment["SOAPGATE_TEST_POSTGRES"]}
             command = ["cargo", "bench", "--locked", "--bench", "flags", "--", *sys.argv[1:]]
-            return subprocess.run(command, cwd=ROOT, env=os.environ | urls, stdin=subprocess.DEVNULL).returncode
+            return subprocess.run(command, cwd=ROOT, env=os.environ | server, stdin=subprocess.DEVNULL).returncode
     except provision.Missing as error:
         print(f"skip  PostgreSQL: {error}")
         print("0 passed, 0 failed, 1 skipped")

@@ -8,8 +8,9 @@ use std::time::Instant;
 use soapgate::domain::{AccountId, Fact, GuessFacts, Institution, IntegrationName, Reason, Rejection, Timestamp};
 use soapgate::store::{FlagStore, Gathered, Seen};
 
+use crate::databases::Filled;
 use crate::fill::{self, END_MILLIS};
-use crate::{Filled, mean, quartile};
+use crate::{mean, quartile};
 
 /// How much longer an upsert may take in the large database than in the small one.
 const BAR: f64 = 1.5;

@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
@@ -61,16 +60,6 @@ def start(settings: dict[str, str] = SETTINGS) -> Iterator[dict[str, str]]:
         finally:
             for server in folder.iterdir():
                 Postgres(server).kill()
-
-
-def make_database(url: str, name: str) -> None:
-    """A new, empty database on the server of `url`."""
-    # psql takes the address from its environment, where no other user reads the password in it.
-    command = [_program("psql"), "--no-psqlrc", "--quiet", "--command", f"CREATE DATABASE {name}"]
-    parts = urlsplit(url)
-    environment = {"PGHOST": parts.hostname, "PGPORT": str(parts.port), "PGDATABASE": parts.path[1:]}
-    environment |= {"PGUSER": parts.username, "PGPASSWORD": parts.password}
-    _check(command, environment)
 
 
 class Postgres:
@@ -217,16 +206,10 @@ def _as_user(command: list[str]) -> list[str]:
     return [setpriv, f"--reuid={_user().pw_uid}", f"--regid={_user().pw_gid}", "--clear-groups", *command]
 
 
-def _check(command: list[str], environment: dict[str, str] | None = None) -> None:
+def _check(command: list[str]) -> None:
     # Not in a folder that the other user cannot enter.
     done = subprocess.run(
-        command,
-        cwd="/",
-        env=os.environ | (environment or {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode != 0:
         raise ServerFailed(f"{command[0]} ended with exit code {done.returncode}\n{done.stdout[-2000:]}")
