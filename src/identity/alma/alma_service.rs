@@ -122,7 +122,7 @@ impl AlmaService {
                 let look = read_record(account.institution(), &answer.body, &today);
                 Ok(Some(look.ok_or_else(|| IdentityError::sent(NoAnswer::Protocol, "the user record cannot be read"))?))
             }
-            400 if read_errors(&answer.body).iter().any(|error| error.code == "401861" || error.code == "401890") => {
+            400 if read_errors(&answer).iter().any(|error| error.code == "401861" || error.code == "401890") => {
                 Ok(None)
             }
             _ => conclude(&answer, 0).map(|_| None),
@@ -171,7 +171,7 @@ impl AlmaService {
                 .header(ACCEPT, "application/json");
             let answer = self.send(request, deadline).await?;
             if answer.status.as_u16() != 200 {
-                let errors = read_errors(&answer.body);
+                let errors = read_errors(&answer);
                 let said = describe(&answer, &errors);
                 let why = conclude(&answer, 0).err().map_or(NoAnswer::Protocol, |error| error.no_answer);
                 return Err(IdentityError::sent(
