@@ -59,11 +59,11 @@ pub struct IdentityUse {
 }
 
 impl IdentityUse {
-    /// Under which identifier the service itself knows an account, if it says so soon: the question itself has its own
-    /// time afterwards.
+    /// Under which identifier the service itself knows an account, if it says so in half of the time that a question
+    /// has: the other half is the question's own, as both have to fit into a call.
     pub(crate) async fn person(&self, account: &AccountId) -> Option<AccountId> {
         let deadline = Instant::now() + self.timeout / 2;
-        timeout_at(deadline, self.service.person(account, deadline)).await.ok().flatten()
+        timeout_at(deadline, self.service.person(account, deadline)).await.ok()?.ok()?
     }
 }
 
