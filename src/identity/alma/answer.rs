@@ -11,6 +11,8 @@ use crate::identity::port::IdentityError;
 
 /// Alma's calls a day begin anew at midnight UTC.
 const DAY_SECONDS: u64 = 24 * 3_600;
+/// But a spent day is asked about hourly: calls may be added, and clocks differ.
+const SPENT_SECONDS: u64 = 3_600;
 /// An error document has a few elements; yaserde is slow on deep ones, so none with more is shown to it.
 const ELEMENTS_MAX: usize = 200;
 /// Codes that are looked at.
@@ -36,7 +38,8 @@ pub(crate) fn conclude(answer: &HttpAnswer, now: u64) -> Result<Answer, Identity
         400 if errors.len() == 1 && has(&["401866"]) => Ok(Answer::Rejected(Rejection::WrongPassword)),
         400 if errors.len() == 1 && has(&["401890", "401861"]) => Ok(Answer::Rejected(Rejection::UnknownAccount)),
         429 if has(&["DAILY_THRESHOLD"]) => {
-            no_answer(NoAnswer::Throttled(Some(Duration::from_secs(DAY_SECONDS - now % DAY_SECONDS))))
+            let rest = DAY_SECONDS - now % DAY_SECONDS;
+            no_answer(NoAnswer::Throttled(Some(Duration::from_secs(rest.min(SPENT_SECONDS)))))
         }
         429 => no_answer(NoAnswer::Throttled(answer.retry_after())),
         400 if has(&["UNAUTHORIZED", "FORBIDDEN", "INVALID_REQUEST", "REQUEST_TOO_LARGE"]) => {
@@ -241,8 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_day_lasts_until_midnight() {
-        let error = said(429, &document("DAILY_THRESHOLD")).expect_err("throttled");
-        assert_eq!(error.no_answer, NoAnswer::Throttled(Some(Duration::from_hours(2))));
+    fn a_spent_day_is_asked_about_hourly_and_at_midnight() {
+        for (now, wait) in [(NOW, 3_600), (NOW + 3_600 + 600, 3_000)] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+            let body = Bytes::from(document("DAILY_THRESHOLD"));
+            let answer = HttpAnswer { status: StatusCode::TOO_MANY_REQUESTS, headers, body };
+            let error = conclude(&answer, now).expect_err("throttled");
+            assert_eq!(error.no_answer, NoAnswer::Throttled(Some(Duration::from_secs(wait))));
+        }
     }
 }
