@@ -36,11 +36,10 @@ pub struct IdentityChoice {
 }
 
 impl IdentityChoice {
-    /// An identifier by which this service is chosen, with `random` in the place of whatever is left open; `None` where
-    /// nothing is.
-    #[must_use]
-    pub fn example(&self, random: &str) -> Option<String> {
-        self.identifiers.iter().find_map(|pattern| pattern.example(random))
+    /// Identifiers by which this service is chosen, with `random` in the place of whatever is left open; none of a
+    /// pattern where nothing is.
+    pub fn examples(&self, random: String) -> impl Iterator<Item = String> {
+        self.identifiers.iter().filter_map(move |pattern| pattern.example(&random))
     }
 
     /// Whether this service, and no other, knows an account.
