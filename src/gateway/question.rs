@@ -85,8 +85,8 @@ impl Asked {
         }
     }
 
-    /// Asks once. An identity service has its own time, since others may join the question whose time is not over when
-    /// the first caller's is; the registry, which only hashes, has until `deadline`.
+    /// Asks once, until `deadline`. An identity service has its own time, since others may join the question whose time
+    /// is not over when the first caller's is.
     pub(crate) async fn verify(
         &self,
         credentials: &Credentials,
@@ -98,8 +98,7 @@ impl Asked {
                 .verify(Some(name), credentials.password(), origin.source, deadline)
                 .await
                 .map(|said| said.answer().into()),
-            Self::Service(IdentityUse { service, timeout, .. }) => {
-                let deadline = Instant::now() + *timeout;
+            Self::Service(IdentityUse { service, .. }) => {
                 let integration = origin.integration.as_ref();
                 timeout_at(deadline, service.verify(Ask { credentials, source: origin.source, integration, deadline }))
                     .await

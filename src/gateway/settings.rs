@@ -66,6 +66,9 @@ impl Default for ShieldSettings {
     }
 }
 
+/// The longest that a caller who is too fast is made to wait before anybody is asked.
+pub const CALLERS_WAIT: Duration = Duration::from_secs(2);
+
 /// How many questions a second one address and one integration may cause; twice as many may come at once. Recent yes
 /// answers and refusals that are remembered cause none.
 #[derive(Clone, Debug, PartialEq, Eq)]
