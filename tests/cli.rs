@@ -279,6 +279,24 @@ fn a_check_says_what_is_fine_and_touches_nothing() {
 }
 
 #[test]
+fn a_check_names_the_address_that_it_could_not_reach() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let kinds = [
+        ("alma", "base_url", format!("http://{closed}"), "api_key = \"l8xx-planted\""),
+        ("oidc", "issuer", format!("http://{closed}/realms/x"), "lock_after = 0\nclient_id = \"x\""),
+        ("ldap", "url", format!("ldap://{closed}"), "lock_after = 0\nuser_dn = \"uid={user},dc=x\""),
+    ];
+    for (kind, key, address, more) in kinds {
+        let identity = format!("kind = \"{kind}\"\n{key} = \"{address}\"\n{more}\n");
+        let desk = Desk::new(&ONE.replacen("kind = \"embedded\"\n", &identity, 1));
+        let done = desk.run("check --online", b"");
+        let named = format!("{key} = \"{address}\": ");
+        assert!(done.code == Some(5) && done.err.contains(&named), "{kind}: {}", done.err);
+        assert!(!done.err.contains("planted"), "{}", done.err);
+    }
+}
+
+#[test]
 fn a_check_in_json_is_one_object_whatever_it_finds() {
     let desk = Desk::new(ONE);
     let fine = desk.json("check --json");

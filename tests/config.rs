@@ -74,7 +74,7 @@ config.toml:28: route[1].path: is missing, and route[0] serves all of Alma's pat
 config.toml:30: route[1].refusal: "fault" would let patrons in: a known client takes any fault for an outage of Alma; write "errors-exist" or "result-false"
 config.toml:34: route[2].path: is "/almaws/repository/UserAuthenticationWebServices", but route[0] has no path and serves all of Alma's; write another path, or give route[0] one
 config.toml:35: route[2].institution: is "01DEMO_INTS", which is no [[institution]]'s code; did you mean "01DEMO_INST"?
-environment: SOAPGATE__IDENTITY__ACCOUNTS__TIMEOUT: identity[0].timeout: is 4s, but a call has only 4s (server.limits.call_time); write less than that
+environment: SOAPGATE__IDENTITY__ACCOUNTS__TIMEOUT: identity[0].timeout: is 4s, but a call has only 4s (server.limits.call_time), of which it may wait 2s for its turn; write less than 2s
 environment: SOAPGATE__SERVER__LIMITS__CALL: sets no key; did you mean SOAPGATE__SERVER__LIMITS__CALLS?"#,
     );
 }

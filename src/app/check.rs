@@ -49,5 +49,27 @@ pub async fn check_identity(identity: &IdentitySettings) -> Result<String, Strin
         IdentityKind::Oidc(oidc) => OidcService::new(&identity.name, oidc, clock).map(|service| Box::new(service) as _),
     };
     let service = made.map_err(|error| error.to_string())?;
-    service.check(Instant::now() + identity.timeout).await.map_err(|error| error.to_string())
+    let checked = service.check(Instant::now() + identity.timeout).await;
+    checked.map_err(|error| match address(&identity.kind) {
+        Some((key, address)) => format!("{key} = \"{address}\": {error}"),
+        None => error.to_string(),
+    })
+}
+
+/// Where a service is reached, without a name and a password that somebody may have written into the address.
+fn address(kind: &IdentityKind) -> Option<(&'static str, String)> {
+    let bare = |address: &str| match address.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        None => address.to_owned(),
+    };
+    match kind {
+        IdentityKind::Alma(alma) => Some(("base_url", bare(&alma.base_url))),
+        IdentityKind::Embedded => None,
+        IdentityKind::Ldap(ldap) => Some(("url", ldap.url.to_string())),
+        IdentityKind::Oidc(oidc) => Some(("issuer", bare(&oidc.issuer))),
+    }
 }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::config::document::Document;
 use crate::config::settings::Settings;
 use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH};
-use crate::gateway::{ContractKind, RouteSettings};
+use crate::gateway::{CALLERS_WAIT, ContractKind, RouteSettings};
 use crate::identity::IdentitySettings;
+
+/// Below this no time for a question fits in.
+const SHORTEST_ROOM: Duration = Duration::from_secs(2);
 
 /// Entries of a list with the keys at which they stand: what has no name or contract is no entry.
 pub(crate) type Keyed<T> = Vec<(String, T)>;
@@ -72,10 +76,19 @@ fn check_times(document: &Document<'_>, settings: &Settings, identities: &Keyed<
     if document.is_broken(call_key) {
         return;
     }
+    let room = limits.call_time.saturating_sub(CALLERS_WAIT);
     for (key, identity) in identities {
-        if identity.timeout >= limits.call_time {
+        if identity.timeout >= room {
             let timeout = humantime::format_duration(identity.timeout);
-            let text = format!("is {timeout}, but a call has only {call} ({call_key}); write less than that");
+            let wait = humantime::format_duration(CALLERS_WAIT);
+            let remedy = if room < SHORTEST_ROOM {
+                "write more there".to_owned()
+            } else {
+                format!("write less than {}", humantime::format_duration(room))
+            };
+            let text = format!(
+                "is {timeout}, but a call has only {call} ({call_key}), of which it may wait {wait} for its turn; {remedy}"
+            );
             document.complain(&format!("{key}.timeout"), text);
         }
     }

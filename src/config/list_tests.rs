@@ -214,7 +214,7 @@ fn what_follows_from_a_broken_value_is_not_told() {
         &[
             "c:3: server.plaintext_behind_proxy: is a string; write true or false",
             "c:4: identity[0].name: is missing; write a name of your choice, such as \"accounts\"",
-            "c:9: identity[1].timeout: is 9s, but a call has only 8s (server.limits.call_time); write less than that",
+            "c:9: identity[1].timeout: is 9s, but a call has only 8s (server.limits.call_time), of which it may wait 2s for its turn; write less than 6s",
             "c:16: route[0].path: is \"x\", which does not begin with '/'; write a path such as \"/soap/authenticate\"",
         ],
     );

@@ -264,7 +264,13 @@ fn times_nest() {
         &[
             "c:2: server.drain_deadline: is 2s, but a call may take 3s (server.limits.call_time); write that or more",
             "c:6: slow_down.longest: is 3s, but a call has only 3s (server.limits.call_time); write less than that",
-            "c:8: identity[0].timeout: is 5s, but a call has only 3s (server.limits.call_time); write less than that",
+            "c:8: identity[0].timeout: is 5s, but a call has only 3s (server.limits.call_time), of which it may wait 2s for its turn; write more there",
+        ],
+    );
+    check(
+        "[server]\ndrain_deadline = \"7s\"\n[server.limits]\ncall_time = \"7s\"\n",
+        &[
+            "c:6: identity[0].timeout: is 5s, but a call has only 7s (server.limits.call_time), of which it may wait 2s for its turn; write less than 5s",
         ],
     );
 }

@@ -3,18 +3,20 @@
 //! no slot, is not remembered and raises no flag.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
 use crate::contract::{
     AccountSource, Authorization, Freshness, SignInMessage, write_alma_sign_in, write_authenticate_sign_in,
 };
-use crate::domain::{AccountId, Answer, Credentials, Institution, NoAnswer, Password};
+use crate::domain::{AccountId, Answer, Credentials, Institution, NoAnswer};
 use crate::gateway::call::{Body, Call, Presented};
 use crate::gateway::message::{Request, read_message};
 use crate::gateway::outcome::Outcome;
-use crate::gateway::question::IdentityUse;
-use crate::gateway::route::{IntegrationRule, MustChangeRule};
+use crate::gateway::question::{Asked, IdentityUse};
+use crate::gateway::route::{ContractKind, IntegrationRule, MustChangeRule};
+use crate::gateway::settings::IdentityChoice;
 use crate::gateway::state::Gateway;
 use crate::gateway::table::{InstitutionEntry, Place, Route, Served};
 use crate::gateway::usage::UserAgent;
@@ -35,7 +37,8 @@ enum Landing {
 }
 
 impl Gateway {
-    /// Sends canaries to every identity service through every route. A route whose canary is let in is out of service
+    /// Sends canaries to every identity service through every route, one from each place where its accounts' credentials
+    /// may stand. A route whose canary is let in is out of service
     /// until one is refused there; no answer changes nothing. True when no route is out of service.
     pub async fn send_canaries(&self, health: &Health) -> bool {
         let table = self.table();
@@ -48,11 +51,13 @@ impl Gateway {
                 if route.settings.institution.as_ref().is_some_and(|own| own != code) {
                     continue;
                 }
-                for (account, used) in self.canaries(code, entry) {
-                    match self.send_canary(path, route, account, used).await {
-                        Landing::Refused => {}
-                        Landing::LetIn => accepted = Some(used.service.name().to_owned()),
-                        Landing::Lost(error) => unanswered = Some(format!("{}: {error}", used.service.name())),
+                for (choice, used) in entry.identities() {
+                    for source in sources(route) {
+                        match self.send_canary((path, route), *source, (code, entry), (choice, used)).await {
+                            Landing::Refused => {}
+                            Landing::LetIn => accepted = Some(used.service.name().to_owned()),
+                            Landing::Lost(error) => unanswered = Some(format!("{}: {error}", used.service.name())),
+                        }
                     }
                 }
             }
@@ -90,46 +95,35 @@ impl Gateway {
         }
     }
 
-    /// A random account for each identity service of an institution, of a shape by which that service is chosen. One
-    /// that no random identifier leads to is asked about a random account all the same.
-    fn canaries<'e>(&self, code: &Institution, entry: &'e InstitutionEntry) -> Vec<(AccountId, &'e IdentityUse)> {
-        let random = || format!("canary-{}", self.incident());
-        let account = |identifier: &str| AccountId::parse(code, identifier).ok();
-        entry
-            .identities()
-            .filter_map(|(choice, used)| {
-                let shaped = choice.and_then(|choice| choice.example(&random()));
-                Some((account(&shaped.unwrap_or_else(random))?, used))
-            })
-            .collect()
-    }
-
-    async fn send_canary(&self, path: &str, route: &Route, account: AccountId, used: &IdentityUse) -> Landing {
+    async fn send_canary(
+        &self,
+        (path, route): (&str, &Route),
+        source: AccountSource,
+        (code, entry): (&Institution, &InstitutionEntry),
+        (choice, used): (Option<&IdentityChoice>, &IdentityUse),
+    ) -> Landing {
+        let Some(account) = self.canary(code, entry, choice, used) else {
+            return lost("no random identifier leads to it; give its choice a pattern with a '*'");
+        };
         let password = format!("{}-{}", self.incident(), self.incident());
         let Some(place) = self.place(path) else { return Landing::Refused };
         let message = match place.endpoint().served {
             Served::Alma(_) => write_alma_sign_in(&account, &password),
-            Served::Authenticate => match route.settings.account.first() {
-                Some(source) => write_authenticate_sign_in(*source, &account, &password),
-                None => return Landing::Refused,
-            },
+            Served::Authenticate => write_authenticate_sign_in(source, &account, &password),
         };
         let deadline = Instant::now() + used.timeout;
         let (version, request) = self.read_canary(place, message, &account, deadline);
-        let credentials = match request {
-            Some(credentials) => credentials,
-            // The route takes no credentials like these: its service is asked without it.
-            None => match Credentials::new(account, Password::new(password)) {
-                Some(credentials) => credentials,
-                None => return Landing::Refused,
-            },
+        // Never asked without its route: what the contract does not read is no canary.
+        let Some(credentials) = request else { return lost("the route's contract does not read a sign-in") };
+        let asked = match entry.asked(credentials.account()) {
+            Asked::Service(asked) if is_same(&asked, used) => asked,
+            Asked::Service(_) | Asked::Registry(..) => return lost("the route asks another service about it"),
         };
         let ask = Ask { credentials: &credentials, source: SOURCE, integration: None, deadline };
-        let said = timeout_at(deadline, used.service.verify(ask))
+        let said = timeout_at(deadline, asked.service.verify(ask))
             .await
             .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it did not answer in time")));
         self.metrics.identity_asked(used.service.name(), "canary");
-        let source = route.settings.account.first().copied().unwrap_or(AccountSource::Body);
         let outcome = match said.map(|answered| answered.answer) {
             Err(error) => return Landing::Lost(error),
             Ok(Answer::Rejected(rejection)) => Outcome::Refused(rejection, source),
@@ -140,6 +134,27 @@ impl Gateway {
         // Only an acceptance bears no incident.
         let reply = route.replies.write(version, &outcome, || self.incident());
         if reply.incident.is_none() { Landing::LetIn } else { Landing::Refused }
+    }
+
+    /// A random account of a shape for which the institution asks this identity service.
+    fn canary(
+        &self,
+        code: &Institution,
+        entry: &InstitutionEntry,
+        choice: Option<&IdentityChoice>,
+        used: &IdentityUse,
+    ) -> Option<AccountId> {
+        let random = || format!("canary-{}", self.incident());
+        let shaped = choice.into_iter().flat_map(|choice| choice.examples(random()));
+        // Where no choice leads there, all that no choice fits does.
+        let plain = [random(), format!("{}-canary", self.incident()), format!("{}@canary.invalid", self.incident())];
+        let plain = plain.into_iter().filter(|_| choice.is_none());
+        shaped.chain(plain).filter_map(|identifier| AccountId::parse(code, &identifier).ok()).find(
+            |account| match entry.asked(account) {
+                Asked::Service(asked) => is_same(&asked, used),
+                Asked::Registry(..) => false,
+            },
+        )
     }
 
     /// Has the route's contract read a canary's message.
@@ -175,4 +190,20 @@ impl Gateway {
             Ok(Request::NoCredential | Request::NotServed(_) | Request::Refused(..)) | Err(_) => (version, None),
         }
     }
+}
+
+/// Where the credentials of a route's accounts may stand.
+fn sources(route: &Route) -> &[AccountSource] {
+    match route.settings.contract {
+        ContractKind::Alma => &[AccountSource::Body],
+        ContractKind::Authenticate => &route.settings.account,
+    }
+}
+
+fn is_same(one: &IdentityUse, other: &IdentityUse) -> bool {
+    Arc::ptr_eq(&one.service, &other.service)
+}
+
+fn lost(why: &str) -> Landing {
+    Landing::Lost(IdentityError::unsent(NoAnswer::Misconfigured, why))
 }

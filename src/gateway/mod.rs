@@ -37,8 +37,8 @@ pub use route::{
     RouteSettings,
 };
 pub use settings::{
-    CacheSettings, FlagSettings, IdentityChoice, InstitutionSettings, NonceSettings, RateSettings, ShieldSettings,
-    SlowDownSettings, UsageSettings,
+    CALLERS_WAIT, CacheSettings, FlagSettings, IdentityChoice, InstitutionSettings, NonceSettings, RateSettings,
+    ShieldSettings, SlowDownSettings, UsageSettings,
 };
 pub use state::{Gateway, GatewayKeys, GatewaySettings, Queues};
 pub use table::{Endpoint, InstitutionPlan, Mark, Place, RouteTable};

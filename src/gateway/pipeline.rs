@@ -267,9 +267,8 @@ impl Gateway {
         verified: Verified,
     ) {
         let Some(fact) = Fact::of(SignIn::Account, verified.verdict, verified.guess) else { return };
+        // Also of a password that was not sent: whose it is, is as unknown then.
         let used = match institution.asked(account) {
-            // Nobody was asked.
-            _ if verified.verdict == Verdict::Reject(Rejection::Unacceptable) => None,
             Asked::Service(used) => Some(used),
             Asked::Registry(..) => None,
         };

@@ -59,11 +59,11 @@ pub struct IdentityUse {
 }
 
 impl IdentityUse {
-    /// Under which identifier the service itself knows an account, if it says so soon: the question itself has its own
-    /// time afterwards.
+    /// Under which identifier the service itself knows an account, if it says so in half of the time that a question
+    /// has: the other half is the question's own, as both have to fit into a call.
     pub(crate) async fn person(&self, account: &AccountId) -> Option<AccountId> {
         let deadline = Instant::now() + self.timeout / 2;
-        timeout_at(deadline, self.service.person(account, deadline)).await.ok().flatten()
+        timeout_at(deadline, self.service.person(account, deadline)).await.ok()?.ok()?
     }
 }
 
@@ -85,8 +85,8 @@ impl Asked {
         }
     }
 
-    /// Asks once. An identity service has its own time, since others may join the question whose time is not over when
-    /// the first caller's is; the registry, which only hashes, has until `deadline`.
+    /// Asks once, until `deadline`. An identity service has its own time, since others may join the question whose time
+    /// is not over when the first caller's is.
     pub(crate) async fn verify(
         &self,
         credentials: &Credentials,
@@ -98,8 +98,7 @@ impl Asked {
                 .verify(Some(name), credentials.password(), origin.source, deadline)
                 .await
                 .map(|said| said.answer().into()),
-            Self::Service(IdentityUse { service, timeout, .. }) => {
-                let deadline = Instant::now() + *timeout;
+            Self::Service(IdentityUse { service, .. }) => {
                 let integration = origin.integration.as_ref();
                 timeout_at(deadline, service.verify(Ask { credentials, source: origin.source, integration, deadline }))
                     .await

@@ -1,4 +1,7 @@
 //! What an identity service knows beyond a refusal: asked after the reply's verdict is known, beside the call.
+//!
+//! Where it should have been asked and nobody could or might, the refusal is in doubt: a plain "wrong" may be about an
+//! account whose password is kept elsewhere, or that is disabled, and neither is ever flagged. So it is no evidence.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,11 +49,10 @@ impl Looker {
     }
 
     /// Looks again, learns which identifiers are one person's, and tells what may flag: never an account whose password
-    /// is kept elsewhere.
+    /// is kept elsewhere, nor one of which nobody knows whether it is.
     pub(crate) async fn look(self, used: IdentityUse, account: AccountId, refusal: Refusal) {
         let look = self.ask(&used, &account).await;
-        // Where nobody could look, nobody knows whether the password is kept elsewhere: a short one is then no evidence.
-        let guess = if look.is_some() { refusal.guess } else { refusal.guess.in_doubt() };
+        let is_in_doubt = look.is_none() && says_only_wrong(refusal.rejection);
         let look = look.unwrap_or_default();
         if let Some((primary, others)) = look.identifiers.split_first() {
             for alias in others.iter().filter(|alias| *alias != primary) {
@@ -65,14 +67,18 @@ impl Looker {
         }
         let rejection = look.rejection.unwrap_or(refusal.rejection);
         if let Some(sighting) = refusal.sighting
+            && !is_in_doubt
             && !self.elsewhere.contains_key(&account)
         {
-            self.flags.put(Sighting { fact: Fact::Refused(rejection, guess), ..sighting });
+            self.flags.put(Sighting { fact: Fact::Refused(rejection, refusal.guess), ..sighting });
         }
     }
 
-    /// What the service says: nothing where it is not asked such things, and `None` where nobody knows.
+    /// What the service says: nothing where it is never asked such things, and `None` where nobody knows.
     async fn ask(&self, used: &IdentityUse, account: &AccountId) -> Option<SecondLook> {
+        if used.service.asides().looks.is_none() {
+            return Some(SecondLook::default());
+        }
         let _room = self.room.try_acquire().ok()?;
         let deadline = Instant::now() + TIME;
         match timeout_at(deadline, used.service.look_again(account, deadline)).await.ok()? {
@@ -82,5 +88,21 @@ impl Looker {
                 None
             }
         }
+    }
+}
+
+/// Whether a refusal leaves open what the account is.
+fn says_only_wrong(rejection: Rejection) -> bool {
+    match rejection {
+        Rejection::Unacceptable | Rejection::WrongPassword => true,
+        Rejection::Disabled
+        | Rejection::Expired
+        | Rejection::Locked
+        | Rejection::MustChange
+        | Rejection::NoPassword
+        | Rejection::Policy
+        | Rejection::SetUpPending
+        | Rejection::Shielded
+        | Rejection::UnknownAccount => false,
     }
 }

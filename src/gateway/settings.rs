@@ -36,11 +36,10 @@ pub struct IdentityChoice {
 }
 
 impl IdentityChoice {
-    /// An identifier by which this service is chosen, with `random` in the place of whatever is left open; `None` where
-    /// nothing is.
-    #[must_use]
-    pub fn example(&self, random: &str) -> Option<String> {
-        self.identifiers.iter().find_map(|pattern| pattern.example(random))
+    /// Identifiers by which this service is chosen, with `random` in the place of whatever is left open; none of a
+    /// pattern where nothing is.
+    pub fn examples(&self, random: String) -> impl Iterator<Item = String> {
+        self.identifiers.iter().filter_map(move |pattern| pattern.example(&random))
     }
 
     /// Whether this service, and no other, knows an account.
@@ -66,6 +65,9 @@ impl Default for ShieldSettings {
         Self { accounts: 200_000, rates: RateSettings::default(), store_wait: Duration::from_millis(50) }
     }
 }
+
+/// The longest that a caller who is too fast is made to wait before anybody is asked.
+pub const CALLERS_WAIT: Duration = Duration::from_secs(2);
 
 /// How many questions a second one address and one integration may cause; twice as many may come at once. Recent yes
 /// answers and refusals that are remembered cause none.

@@ -56,6 +56,14 @@ impl Served {
             Self::Alma(_) | Self::Authenticate => "authenticateUser",
         }
     }
+
+    /// Whether accounts can sign in here at all.
+    fn has_sign_in(self) -> bool {
+        match self {
+            Self::Alma(service) => service.operation(self.sign_in_operation()).is_some(),
+            Self::Authenticate => true,
+        }
+    }
 }
 
 /// One path of a route.
@@ -179,11 +187,13 @@ impl RouteTable {
         routes
     }
 
-    /// Every route, once, with one of its paths.
+    /// Every route by which accounts can sign in, once, with one of the paths where they do.
     pub(crate) fn routes_with_paths(&self) -> Vec<(&str, &Route)> {
         let path_of = |route: &Route| {
             let is_its = |at: &usize| {
-                self.endpoints.get(*at).is_some_and(|endpoint| std::ptr::eq(&raw const *endpoint.route, route))
+                self.endpoints.get(*at).is_some_and(|endpoint| {
+                    std::ptr::eq(&raw const *endpoint.route, route) && endpoint.served.has_sign_in()
+                })
             };
             self.paths.iter().filter(|(_, at)| is_its(at)).map(|(path, _)| path.as_str()).min()
         };

@@ -230,7 +230,9 @@ impl Verifier {
             .try_get_with(digest, async {
                 let changes = self.changes.load(Ordering::SeqCst);
                 let said = match &asked {
-                    Asked::Registry(..) => self.put(&asked, &question).await.map(|said| Heard::from(said.answer)),
+                    Asked::Registry(..) => {
+                        self.put(&asked, &question, question.deadline).await.map(|said| Heard::from(said.answer))
+                    }
                     Asked::Service(used) => self.ask_service(&asked, used, &question).await,
                 };
                 let said = said.map_err(|error| error.no_answer);
@@ -267,9 +269,11 @@ impl Verifier {
         question: &Question,
     ) -> Result<Heard, IdentityError> {
         let account = question.credentials.account();
+        let started = Instant::now();
         if let Some(person) = used.person(account).await {
             self.shield.join(account, &person);
         }
+        let time = used.timeout.saturating_sub(started.elapsed());
         let person = self.shield.person(account);
         let caller = question.origin.caller();
         loop {
@@ -277,7 +281,8 @@ impl Verifier {
             let shared = self
                 .flights
                 .try_get_with((person.clone(), question.tag), async {
-                    let said = self.attempt(asked, used, person.clone(), question).await;
+                    let until = Instant::now() + time;
+                    let said = self.attempt(asked, used, person.clone(), question, until).await;
                     Err::<(), _>(Landed { said, caller: caller.clone() })
                 })
                 .await;
@@ -297,6 +302,7 @@ impl Verifier {
         used: &IdentityUse,
         person: AccountId,
         question: &Question,
+        until: Instant,
     ) -> Result<Heard, IdentityError> {
         if let Some(error) = used.service.refuses(question.credentials.account()) {
             self.metrics.identity_asked(asked.name(), "held-back");
@@ -313,7 +319,7 @@ impl Verifier {
                 return Err(IdentityError::unsent(NoAnswer::Protocol, "a shield accepts nobody"));
             }
         };
-        let said = self.put(asked, question).await;
+        let said = self.put(asked, question, until).await;
         let now = self.clock.now();
         let repeat = self.shield.settle(&turn, question.tag, &said, rule, now);
         let guess = match said.as_ref().map(|said| said.answer) {
@@ -327,8 +333,8 @@ impl Verifier {
     }
 
     /// Puts a question, counts it, and tells why there is no answer.
-    async fn put(&self, asked: &Asked, question: &Question) -> Result<Answered, IdentityError> {
-        let said = asked.verify(&question.credentials, &question.origin, question.deadline).await;
+    async fn put(&self, asked: &Asked, question: &Question, until: Instant) -> Result<Answered, IdentityError> {
+        let said = asked.verify(&question.credentials, &question.origin, until).await;
         self.metrics.identity_asked(asked.name(), outcome(&said));
         if let Err(error) = &said {
             tracing::warn!(

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
@@ -19,6 +19,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long a connection may stand idle: less than the minute after which services and load balancers close them, so
 /// that no question is written to one that is being closed.
 const IDLE: Duration = Duration::from_secs(30);
+/// The longest that a service is left alone because of `Retry-After`: the word may be a proxy's.
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
 /// The longest body that is read.
 const BODY_MAX: usize = 64 * 1024;
 
@@ -30,15 +32,21 @@ pub(crate) struct HttpAnswer {
 }
 
 impl HttpAnswer {
-    /// How long to stay away, as `Retry-After` says: seconds, or a date (RFC 9110, section 10.2.3).
+    /// The media type of the body in lower case, without its parameters; empty where there is none.
+    pub(crate) fn media_type(&self) -> String {
+        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// How long to stay away, as `Retry-After` says: seconds, or a date (RFC 9110, section 10.2.3). Ten minutes at most.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse() {
-            return Some(Duration::from_secs(seconds));
+            return Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
         }
         let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
         let wait = date.duration_since(jiff::Timestamp::now());
-        Some(Duration::try_from(wait).unwrap_or_default())
+        Some(Duration::try_from(wait).unwrap_or_default().min(RETRY_AFTER_MAX))
     }
 }
 
@@ -144,8 +152,9 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(answer("7").retry_after(), Some(Duration::from_secs(7)));
         assert_eq!(answer("Wed, 21 Oct 2015 07:28:00 GMT").retry_after(), Some(Duration::ZERO));
-        let far = answer("Wed, 21 Oct 2099 07:28:00 GMT").retry_after().expect("a date");
-        assert!(far > Duration::from_hours(24));
+        for far in ["Wed, 21 Oct 2099 07:28:00 GMT", "86400", "18446744073709551615"] {
+            assert_eq!(answer(far).retry_after(), Some(RETRY_AFTER_MAX), "{far}");
+        }
         assert_eq!(answer("soon").retry_after(), None);
     }
 

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use tokio::time::Instant;
 
 use crate::domain::{AccountId, Answer, Credentials, IntegrationName, NoAnswer, Rejection};
+use crate::identity::rate::Rate;
 
 /// A future behind a `dyn` port.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -51,6 +52,15 @@ pub struct SecondLook {
     pub rejection: Option<Rejection>,
     /// Whether the service could write a mail to it.
     pub has_mail: Option<bool>,
+}
+
+/// What a service is asked beside sign-ins, and sends no password for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asides {
+    /// How fast it may be asked for second looks; `None` where it is never asked for one.
+    pub looks: Option<Rate>,
+    /// Whether it tells under which identifier it knows an account.
+    pub tells_person: bool,
 }
 
 /// Whether a password may have reached the service, which may then have counted a failed sign-in.
@@ -110,18 +120,34 @@ pub trait IdentityService: Send + Sync {
         true
     }
 
-    /// Under which identifier the service itself knows an account, where it tells without a password: asked before an
-    /// attempt is counted, so that no further name of somebody has a budget of its own, not even once. Not to know is
-    /// no error.
-    fn person<'a>(&'a self, _account: &'a AccountId, _deadline: Instant) -> BoxFuture<'a, Option<AccountId>> {
-        Box::pin(std::future::ready(None))
+    /// What it can be asked beside sign-ins.
+    fn asides(&self) -> Asides {
+        Asides::default()
     }
 
-    /// What else the service knows of an account that it refused; `None` when it is not asked such things. Sends no
-    /// password.
+    /// How many questions it said last are left today, where it says so.
+    fn left_today(&self) -> Option<u64> {
+        None
+    }
+
+    /// Under which identifier the service itself knows an account, where it tells without a password: asked before an
+    /// attempt is counted, so that no further name of somebody has a budget of its own, not even once.
     ///
     /// # Errors
     /// When there is no answer.
+    fn person<'a>(
+        &'a self,
+        _account: &'a AccountId,
+        _deadline: Instant,
+    ) -> BoxFuture<'a, Result<Option<AccountId>, IdentityError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// What else the service knows of an account that it refused; `None` when it knows nobody of that name, or is never
+    /// asked such things. Sends no password.
+    ///
+    /// # Errors
+    /// When there is no answer, also because it may not be asked now: what the refusal means is in doubt then.
     fn look_again<'a>(
         &'a self,
         _account: &'a AccountId,

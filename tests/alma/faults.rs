@@ -48,6 +48,33 @@ async fn each_fault_is_the_right_kind_of_no_answer() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_that_has_ended_costs_nobody_a_second_attempt() {
+    let alma = FakeAlma::start().await;
+    alma.add(User::new(&["reader"], Some(PLANTED)));
+    let service = service(&alma.settings());
+    assert_eq!(ask(&service, "reader", PLANTED).await, Ok(Answer::Accepted));
+    // Nobody knows what became of a question that was written to it.
+    alma.fault(Fault::HangUp);
+    let error = ask(&service, "reader", PLANTED).await.expect_err("no answer");
+    check(&error, NoAnswer::Unreachable, Sent::Maybe, "hung up on");
+    assert_eq!(alma.requests(), 2, "sent once");
+    // One that has ended before is not written to, or not a byte of it: another takes its place.
+    alma.fault(Fault::CloseAfter);
+    let mut yes = 0;
+    for _ in 0..50 {
+        match ask(&service, "reader", PLANTED).await {
+            Ok(answer) => yes += usize::from(answer == Answer::Accepted),
+            Err(error) => check(&error, NoAnswer::Unreachable, Sent::Maybe, "ended while it was written to"),
+        }
+    }
+    assert!(yes > 0 && alma.sign_ins("reader") == 1 + yes, "{yes} of {}", alma.sign_ins("reader"));
+    assert!(alma.requests() <= 2 + 50, "a password is sent once");
+    alma.fault(Fault::None);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(ask(&service, "reader", PLANTED).await, Ok(Answer::Accepted), "the end was noticed meanwhile");
+}
+
+#[tokio::test]
 async fn silence_ends_with_the_deadline() {
     let time = Duration::from_millis(300);
     for fault in [Fault::Blackhole, Fault::SlowBody, Fault::Slow(TIME)] {

@@ -5,6 +5,7 @@
 mod answers;
 mod fake;
 mod faults;
+mod guard;
 mod lives;
 mod outage;
 mod report;

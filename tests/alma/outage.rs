@@ -1,9 +1,11 @@
 //! A service that is away under load: every call is answered in time, none is told "no", and it is found again.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::config;
@@ -27,6 +29,55 @@ contract = "authenticate"
 institution = "02OTHER"
 integration = "none"
 "#;
+
+/// How long a call may take.
+const CALL_TIME: Duration = Duration::from_secs(8);
+
+/// Calls of another institution, one after the other, beside those of the one whose service goes away.
+struct Others {
+    is_away: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+    /// How long each took, before and while the service is away.
+    calling: JoinHandle<[Vec<Duration>; 2]>,
+}
+
+impl Others {
+    fn begin(address: SocketAddr) -> Self {
+        let (is_away, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let calling = tokio::spawn({
+            let (is_away, ended) = (Arc::clone(&is_away), Arc::clone(&ended));
+            async move {
+                let mut took = [Vec::new(), Vec::new()];
+                while !ended.load(Ordering::SeqCst) {
+                    let part = usize::from(is_away.load(Ordering::SeqCst));
+                    let user = format!("nobody{}", took[part].len());
+                    let asked = Instant::now();
+                    let post = Post::new("/soap/authenticate", authenticate_envelope(&user, "x"));
+                    let reply = exchange(address, &post.bytes()).await;
+                    assert!(reply.status() == 200 && reply.text().contains(">false<"), "{}", reply.text());
+                    took[part].push(asked.elapsed());
+                }
+                took
+            }
+        });
+        Self { is_away, ended, calling }
+    }
+
+    /// Every call was answered in time, and not many fewer than before. Tells how many.
+    async fn end(self, before: Duration, away: Duration) -> String {
+        self.ended.store(true, Ordering::SeqCst);
+        let took = self.calling.await.expect("every call was answered");
+        let slowest = took.iter().flatten().max().copied().unwrap_or_default();
+        let per_second = |took: &[Duration], span: Duration| {
+            f64::from(u32::try_from(took.len()).expect("not so many")) / span.as_secs_f64()
+        };
+        let (of_before, of_away) = (per_second(&took[0], before), per_second(&took[1], away));
+        assert!(slowest < CALL_TIME, "a call outlived its deadline: {slowest:?}");
+        let text = format!("{of_before:.0} calls a second before, {of_away:.0} while it is away, slowest {slowest:?}");
+        assert!(of_before > 0.0 && of_away >= of_before / 5.0, "{text}");
+        text
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
@@ -70,13 +121,14 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
             })
         })
         .collect();
+    let others = Others::begin(gateway.soap);
+    tokio::time::sleep(away / 4).await;
+    others.is_away.store(true, Ordering::SeqCst);
     for fault in [faults::failing(), Fault::Reset, Fault::too_many(None), Fault::html()] {
         alma.fault(fault);
         tokio::time::sleep(away / 4).await;
-        let other = Post::new("/soap/authenticate", authenticate_envelope("nobody", "x")).bytes();
-        let reply = exchange(gateway.soap, &other).await;
-        assert!(reply.status() == 200 && reply.text().contains(">false<"), "another institution: {}", reply.text());
     }
+    println!("another institution: {}", others.end(away / 4, away).await);
     assert!(gateway.metric("soapgate_identity_calls_total", "held-back").await > 0, "it is left alone");
     let health = exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert!(health.status() == 200 && health.text().contains("\"degraded\""), "{}", health.text());
@@ -90,7 +142,7 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
     for caller in callers {
         let (yes, outages, slowest) = caller.await.expect("nobody was told no");
         assert!(yes + outages > 0);
-        assert!(slowest < Duration::from_secs(8), "a call outlived its deadline: {slowest:?}");
+        assert!(slowest < CALL_TIME, "a call outlived its deadline: {slowest:?}");
     }
     let ready = exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert_eq!(ready.status(), 200, "an outage never turns readiness");
@@ -114,6 +166,49 @@ async fn a_canary_goes_the_way_of_its_route_to_every_service_of_its_institution(
     assert!(staff.presented().iter().all(|name| name.starts_with("canary-") && name.ends_with("@staff.example.org")));
     assert_eq!(gateway.metric("soapgate_identity_calls_total", "canary").await, 4);
     assert_eq!(gateway.metric("soapgate_attempts_spent_total", "").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_canary_that_its_route_would_not_send_is_lost_and_not_asked_about() {
+    let (alma, staff) = (FakeAlma::start().await, FakeAlma::start().await);
+    let more = format!(
+        "[[identity]]\nname = \"staff\"\nkind = \"alma\"\nbase_url = \"{}\"\napi_key = \"{}\"\n",
+        staff.base_url(),
+        staff.settings().api_key.expose()
+    );
+    let choosing = |identifiers: &str| {
+        let choice = format!(
+            "identity = \"alma\"\n[[institution.choice]]\nidentifiers = [{identifiers}]\nidentity = \"staff\"\n"
+        );
+        config(&alma, &more).replacen("identity = \"alma\"\n", &choice, 1)
+    };
+    let health = async |gateway: &TestGateway| {
+        exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await.text().to_owned()
+    };
+    let gateway = TestGateway::start(&choosing("\"boss\"")).await;
+    until("it is said", async || health(&gateway).await.contains("staff: no random identifier leads to it")).await;
+    assert_eq!((alma.presented().len(), staff.presented().len()), (1, 0));
+    let ready = exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    assert_eq!(ready.status(), 200, "it is degraded, nothing more");
+
+    let gateway = TestGateway::start(&choosing("\"canary-*\"")).await;
+    until("both have theirs", async || alma.presented().len() + staff.presented().len() == 3).await;
+    assert!(!alma.presented()[1].starts_with("canary-"), "another shape leads to the other one");
+    drop(gateway);
+
+    let gateway = TestGateway::start_tuned(&choosing("\"*@x\""), |settings| settings.routes[0].limits.depth = 2).await;
+    until("it is said", async || health(&gateway).await.contains("does not read a sign-in")).await;
+    assert_eq!((alma.presented().len(), staff.presented().len()), (2, 1), "nobody is asked without the route");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_canary_stands_wherever_its_route_takes_credentials() {
+    let alma = FakeAlma::start().await;
+    let route = "[[route]]\ncontract = \"authenticate\"\ninstitution = \"01DEMO_INST\"\nintegration = \"none\"\n\
+                 account = [\"token\", \"body\", \"basic\"]\n";
+    let gateway = TestGateway::start(&(config(&alma, "") + route)).await;
+    until("all have landed", async || gateway.metric("soapgate_identity_calls_total", "canary").await == 4).await;
+    assert_eq!(alma.presented().len(), 4, "one of Alma's own route, three of the other");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,8 +8,9 @@ use soapgate::operator::{FlagView, ImportView, Reports, read_list};
 use crate::answers::account;
 use crate::config;
 use crate::fake::{FakeAlma, User};
+use crate::support::client::exchange;
 use crate::support::gateway::{Operator, TestGateway};
-use crate::support::signin::{Told, sign_in};
+use crate::support::signin::{Told, request, sign_in, told};
 use crate::support::until::until;
 
 const LIST: &[u8] = include_bytes!("../../fixtures/report/analytics.csv");
@@ -114,5 +115,63 @@ async fn an_account_whose_password_lives_elsewhere_is_raised_by_nobody() {
         until("it was looked at again", async || alma.requests() >= requests).await;
     }
     flag_becomes(&operator, "zoë", ("open", "high", &["reported"])).await;
+    flag_becomes(&operator, "jdoe", ("open", "low", &["reported"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_may_look_nobody_is_raised() {
+    let mut all = Vec::new();
+    for (what, left, strangers) in [("looks are exhausted", 100_000, 40), ("few calls are left", 60, 0)] {
+        let alma = FakeAlma::start().await;
+        let mut elsewhere = User::new(&["JDOE", "00020001"], None);
+        elsewhere.external = true;
+        alma.add(elsewhere);
+        alma.add(User::new(&["zoë"], Some("a right one")));
+        alma.set_remaining(left);
+        let more = "requests_per_second = 1000\nintegration_share = 100";
+        let gateway = TestGateway::start(&config(&alma, more)).await;
+        let operator = gateway.beside().await;
+        import(&operator).await;
+        let calls = (0..strangers).map(|n| request("demo", &format!("stranger{n}"), "a long enough one"));
+        let calls: Vec<_> = calls
+            .map(|call| {
+                let address = gateway.soap;
+                tokio::spawn(async move { told(&exchange(address, &call).await) })
+            })
+            .collect();
+        for call in calls {
+            assert_eq!(call.await.expect("no panic"), Told::No, "{what}");
+        }
+        // The same one, another, a short one, and one that cannot be sent.
+        for password in ["a long enough one", "another one", "short", "with a blank "] {
+            assert_eq!(sign_in(&gateway, "demo", "JDOE", password).await, Told::No, "{what}");
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert_eq!(sign_in(&gateway, "demo", "zoë", "a right one").await, Told::Yes, "{what}");
+        flag_becomes(&operator, "zoë", ("resolved", "low", &["reported"])).await;
+        let flag = flag(&operator, "jdoe").await.expect("a flag");
+        all.push((what, flag.severity, flag.count, flag.reasons));
+    }
+    let unchanged = |what| (what, "low", 1, vec!["reported"]);
+    assert_eq!(all, [unchanged("looks are exhausted"), unchanged("few calls are left")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_cannot_be_sent_raises_nobody_whose_password_lives_elsewhere() {
+    let alma = FakeAlma::start().await;
+    let mut elsewhere = User::new(&["JDOE"], None);
+    elsewhere.external = true;
+    alma.add(elsewhere);
+    alma.add(User::new(&["zoë"], None));
+    let gateway = TestGateway::start(&config(&alma, "")).await;
+    until("the canary has landed", async || alma.requests() == 1).await;
+    let operator = gateway.beside().await;
+    import(&operator).await;
+    for (user, requests) in [("JDOE", 2), ("zoë", 3)] {
+        assert_eq!(sign_in(&gateway, "demo", user, "with a blank ").await, Told::No);
+        until("it was looked at", async || alma.requests() >= requests).await;
+    }
+    assert_eq!(alma.sign_ins("JDOE") + alma.sign_ins("zoë"), 0);
+    flag_becomes(&operator, "zoë", ("open", "high", &["reported", "unacceptable-password"])).await;
     flag_becomes(&operator, "jdoe", ("open", "low", &["reported"])).await;
 }

@@ -128,7 +128,10 @@ async fn alma_with_patrons() -> FakeAlma {
 }
 
 async fn start(alma: &FakeAlma) -> TestGateway {
-    let config = format!("slow_down = {{ step = \"0s\" }}\n{}", config(alma, "requests_per_second = 50000"));
+    let config = format!(
+        "slow_down = {{ step = \"0s\" }}\n{}",
+        config(alma, "second_look = false\nrequests_per_second = 50000\nintegration_share = 100")
+    );
     let gateway = TestGateway::start_tuned(&config, |settings| {
         // Every sign-in is asked about, and as fast as it comes.
         settings.cache.ttl = Duration::ZERO;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use soapgate::domain::{AccountId, Answer, Clock, Credentials, Institution, NoAnswer, Rejection, Timestamp};
-use soapgate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use soapgate::identity::{Answered, Asides, Ask, BoxFuture, IdentityError, IdentityService, Rate, SecondLook};
 use tokio::time::Instant;
 
 /// Failed sign-ins without a good one between them after which Ex Libris' service locks, and for how long. How failures
@@ -209,6 +209,11 @@ impl IdentityService for Service {
         let (password, user) = (credentials.password().expose().to_lowercase(), credentials.account().identifier());
         self.speech == Speech::Why
             || password.chars().count() >= 8 && !password.contains(user) && !COMMON.contains(&password.as_str())
+    }
+
+    fn asides(&self) -> Asides {
+        let looks = (self.speech != Speech::Why).then(|| Rate::new(1, 10));
+        Asides { looks, tells_person: false }
     }
 
     fn look_again<'a>(

@@ -27,14 +27,6 @@ impl Default for GuessFacts {
     }
 }
 
-impl GuessFacts {
-    /// The same where it is not known that the service holds the account's password: its rules say nothing then.
-    #[must_use]
-    pub const fn in_doubt(self) -> Self {
-        Self { could_be_set: true, ..self }
-    }
-}
-
 /// What somebody who was asked just now said about a sign-in, as far as flags are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {

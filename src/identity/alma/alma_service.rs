@@ -15,15 +15,16 @@ use crate::identity::alma::password_rule::RULE;
 use crate::identity::alma::record::read_record;
 use crate::identity::alma::settings::{AlmaSettings, PasswordEncoding};
 use crate::identity::http_client::{HttpAnswer, HttpClient};
-use crate::identity::looks::Looks;
-use crate::identity::port::{Answered, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use crate::identity::port::{Answered, Asides, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use crate::identity::rate::Rate;
 use crate::identity::web_address::keeps_secrets;
 use crate::telemetry::Metrics;
 
 const PASSWORD_HEADER: &str = "Exl-User-Pw";
 const REMAINING_HEADER: &str = "X-Exl-Api-Remaining";
-/// While less than this part of the most calls ever seen to be left is left, no record is read.
-const SHORT_OF: u64 = 10;
+/// Records that are read in a second, and how many more may be at once.
+const LOOKS_A_SECOND: u32 = 1;
+const LOOKS_AT_ONCE: u32 = 10;
 
 /// The `alma` adapter.
 pub struct AlmaService {
@@ -36,9 +37,7 @@ pub struct AlmaService {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     second_look: bool,
-    looks: Looks,
     remaining: AtomicU64,
-    most_remaining: AtomicU64,
 }
 
 impl AlmaService {
@@ -71,9 +70,7 @@ impl AlmaService {
             clock,
             metrics,
             second_look: settings.second_look,
-            looks: Looks::new(),
             remaining: AtomicU64::new(u64::MAX),
-            most_remaining: AtomicU64::new(0),
         })
     }
 
@@ -104,10 +101,6 @@ impl AlmaService {
         if !self.second_look {
             return Ok(None);
         }
-        self.looks.look(account, deadline, || !self.is_short(), self.read_record(account, deadline)).await
-    }
-
-    async fn read_record(&self, account: &AccountId, deadline: Instant) -> Result<Option<SecondLook>, IdentityError> {
         let Some(mut url) = self.user_url(account) else { return Ok(None) };
         url.query_pairs_mut().append_pair("view", "full").append_pair("expand", "none");
         let request = self
@@ -122,16 +115,11 @@ impl AlmaService {
                 let look = read_record(account.institution(), &answer.body, &today);
                 Ok(Some(look.ok_or_else(|| IdentityError::sent(NoAnswer::Protocol, "the user record cannot be read"))?))
             }
-            400 if read_errors(&answer.body).iter().any(|error| error.code == "401861" || error.code == "401890") => {
+            400 if read_errors(&answer).iter().any(|error| error.code == "401861" || error.code == "401890") => {
                 Ok(None)
             }
             _ => conclude(&answer, 0).map(|_| None),
         }
-    }
-
-    /// Whether the day's calls are better kept for sign-ins.
-    fn is_short(&self) -> bool {
-        self.remaining().is_some_and(|left| left < self.most_remaining.load(Ordering::Relaxed) / SHORT_OF)
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, deadline: Instant) -> Result<HttpAnswer, IdentityError> {
@@ -139,7 +127,6 @@ impl AlmaService {
         let left = answer.headers.get(REMAINING_HEADER).and_then(|left| left.to_str().ok()?.trim().parse().ok());
         if let Some(left) = left {
             self.remaining.store(left, Ordering::Relaxed);
-            self.most_remaining.fetch_max(left, Ordering::Relaxed);
             self.metrics.upstream_remaining(&self.name, left);
         }
         Ok(answer)
@@ -171,7 +158,7 @@ impl AlmaService {
                 .header(ACCEPT, "application/json");
             let answer = self.send(request, deadline).await?;
             if answer.status.as_u16() != 200 {
-                let errors = read_errors(&answer.body);
+                let errors = read_errors(&answer);
                 let said = describe(&answer, &errors);
                 let why = conclude(&answer, 0).err().map_or(NoAnswer::Protocol, |error| error.no_answer);
                 return Err(IdentityError::sent(
@@ -224,6 +211,15 @@ impl IdentityService for AlmaService {
 
     fn could_be_set(&self, credentials: &Credentials) -> bool {
         RULE.allows(credentials)
+    }
+
+    fn asides(&self) -> Asides {
+        let looks = self.second_look.then(|| Rate::new(LOOKS_A_SECOND, LOOKS_AT_ONCE));
+        Asides { looks, tells_person: false }
+    }
+
+    fn left_today(&self) -> Option<u64> {
+        self.remaining()
     }
 
     fn look_again<'a>(

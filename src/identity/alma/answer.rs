@@ -11,6 +11,8 @@ use crate::identity::port::IdentityError;
 
 /// Alma's calls a day begin anew at midnight UTC.
 const DAY_SECONDS: u64 = 24 * 3_600;
+/// But a spent day is asked about hourly: calls may be added, and clocks differ.
+const SPENT_SECONDS: u64 = 3_600;
 /// An error document has a few elements; yaserde is slow on deep ones, so none with more is shown to it.
 const ELEMENTS_MAX: usize = 200;
 /// Codes that are looked at.
@@ -29,14 +31,15 @@ pub(crate) fn conclude(answer: &HttpAnswer, now: u64) -> Result<Answer, Identity
     if status == 204 {
         return if answer.body.is_empty() { Ok(Answer::Accepted) } else { Err(strange(answer, &[])) };
     }
-    let errors = read_errors(&answer.body);
+    let errors = read_errors(answer);
     let has = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.code.as_str()));
     let no_answer = |why| Err(IdentityError::sent(why, describe(answer, &errors)));
     match status {
         400 if errors.len() == 1 && has(&["401866"]) => Ok(Answer::Rejected(Rejection::WrongPassword)),
         400 if errors.len() == 1 && has(&["401890", "401861"]) => Ok(Answer::Rejected(Rejection::UnknownAccount)),
         429 if has(&["DAILY_THRESHOLD"]) => {
-            no_answer(NoAnswer::Throttled(Some(Duration::from_secs(DAY_SECONDS - now % DAY_SECONDS))))
+            let rest = DAY_SECONDS - now % DAY_SECONDS;
+            no_answer(NoAnswer::Throttled(Some(Duration::from_secs(rest.min(SPENT_SECONDS)))))
         }
         429 => no_answer(NoAnswer::Throttled(answer.retry_after())),
         400 if has(&["UNAUTHORIZED", "FORBIDDEN", "INVALID_REQUEST", "REQUEST_TOO_LARGE"]) => {
@@ -72,9 +75,13 @@ fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(64).collect()
 }
 
-/// The errors of an error document in JSON or XML; none when it is neither.
-pub(crate) fn read_errors(body: &[u8]) -> Vec<AlmaError> {
-    let Ok(text) = std::str::from_utf8(body) else { return Vec::new() };
+/// The errors of an error document in JSON or XML; none when it is neither, or is not called so: what a proxy says in
+/// Alma's place may repeat Alma's words.
+pub(crate) fn read_errors(answer: &HttpAnswer) -> Vec<AlmaError> {
+    if !matches!(answer.media_type().as_str(), "application/json" | "application/xml" | "text/xml") {
+        return Vec::new();
+    }
+    let Ok(text) = std::str::from_utf8(&answer.body) else { return Vec::new() };
     let text = text.trim_start_matches('\u{feff}').trim();
     let mut errors = if text.starts_with('<') { read_xml(text) } else { read_json(text) };
     errors.truncate(CODES_MAX);
@@ -142,7 +149,7 @@ struct XmlError {
 mod tests {
     use bytes::Bytes;
     use reqwest::StatusCode;
-    use reqwest::header::HeaderMap;
+    use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
     use super::*;
     use crate::identity::Sent;
@@ -152,9 +159,15 @@ mod tests {
     const NOW: u64 = 22 * 3_600;
 
     fn said(status: u16, body: &str) -> Result<Answer, IdentityError> {
+        let is_xml = body.trim_start_matches('\u{feff}').starts_with('<');
+        said_as(if is_xml { "application/xml" } else { "application/json;charset=UTF-8" }, status, body)
+    }
+
+    fn said_as(media_type: &'static str, status: u16, body: &str) -> Result<Answer, IdentityError> {
         let status = StatusCode::from_u16(status).expect("a status");
         let body = Bytes::copy_from_slice(body.as_bytes());
-        conclude(&HttpAnswer { status, headers: HeaderMap::new(), body }, NOW)
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        conclude(&HttpAnswer { status, headers, body }, NOW)
     }
 
     fn document(code: &str) -> String {
@@ -174,12 +187,11 @@ mod tests {
             }
             let (status, rest) = says.split_once(' ').unwrap_or((says, ""));
             let status: u16 = status.parse().expect("a status");
-            let body = match rest {
-                "" | "nothing" => String::new(),
-                "HTML" => "<html><body>Welcome</body></html>".to_owned(),
-                code => document(code.trim_matches('`')),
+            let said = match rest {
+                "" | "nothing" => said(status, ""),
+                "HTML" => said_as("text/html", status, "<html><body>Welcome</body></html>"),
+                code => said(status, &document(code.trim_matches('`'))),
             };
-            let said = said(status, &body);
             assert_eq!(in_words(&said), verdict, "{situation}");
             assert_eq!(flag_of(said.map_err(|error| error.no_answer)), flag, "{situation}");
         }
@@ -194,6 +206,18 @@ mod tests {
         ];
         for shape in shapes {
             assert_eq!(said(400, &shape), Ok(Answer::Rejected(Rejection::WrongPassword)), "{shape}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_not_called_one_is_none() {
+        for media_type in ["text/html", "text/html; charset=utf-8", "text/plain", "", "application/jsonp"] {
+            let error = said_as(media_type, 400, &document("401866")).expect_err(media_type);
+            assert_eq!((error.no_answer, error.sent), (NoAnswer::Protocol, Sent::Maybe), "{media_type}");
+        }
+        for media_type in ["application/json", "Application/JSON ;charset=UTF-8", "text/xml", "application/xml"] {
+            let said = said_as(media_type, 400, &document("401866"));
+            assert_eq!(said, Ok(Answer::Rejected(Rejection::WrongPassword)), "{media_type}");
         }
     }
 
@@ -220,8 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_day_lasts_until_midnight() {
-        let error = said(429, &document("DAILY_THRESHOLD")).expect_err("throttled");
-        assert_eq!(error.no_answer, NoAnswer::Throttled(Some(Duration::from_hours(2))));
+    fn a_spent_day_is_asked_about_hourly_and_at_midnight() {
+        for (now, wait) in [(NOW, 3_600), (NOW + 3_600 + 600, 3_000)] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+            let body = Bytes::from(document("DAILY_THRESHOLD"));
+            let answer = HttpAnswer { status: StatusCode::TOO_MANY_REQUESTS, headers, body };
+            let error = conclude(&answer, now).expect_err("throttled");
+            assert_eq!(error.no_answer, NoAnswer::Throttled(Some(Duration::from_secs(wait))));
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! What stands around every adapter and protects its service from the gateway: a deadline, a breaker, a rate, a day's
-//! budget, and leaving it alone when it says so.
+//! budget, and leaving it alone when it says so. Everything that a service is asked passes here, or is remembered here.
 
 mod breaker;
 mod budget;
 mod guarded;
+#[cfg(test)]
+mod guarded_tests;
+mod looks;
+mod turns;
 
 pub use guarded::Guarded;

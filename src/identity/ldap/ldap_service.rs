@@ -1,9 +1,7 @@
 //! Asking a directory: finding whose entry it is, then binding as that entry with the password presented.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use moka::sync::Cache;
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{AccountId, Answer, Clock, NoAnswer, Rejection};
@@ -17,17 +15,14 @@ use crate::identity::ldap::message::{Scope, Search, any_entry};
 use crate::identity::ldap::pool::{Lease, Pool, late};
 use crate::identity::ldap::ppolicy::{PPOLICY, request_control};
 use crate::identity::ldap::settings::{LdapFind, LdapFlavour, LdapSettings};
-use crate::identity::port::{Answered, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
-use crate::identity::rate::{Bucket, Rate};
+use crate::identity::port::{Answered, Asides, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use crate::identity::rate::Rate;
 
 /// One more than there may be, so that two are seen to be two.
 const ENTRIES: u32 = 2;
 /// Second looks a second, and how many more may come at once.
 const LOOKS_A_SECOND: u32 = 5;
 const LOOKS_AT_ONCE: u32 = 10;
-/// How long it is remembered under which identifier an account is counted, and of how many.
-const KNOWN_TTL: Duration = Duration::from_mins(10);
-const KNOWN: u64 = 100_000;
 /// The name of no attribute (RFC 4511, section 4.5.1.8): whether an entry is there is all that is asked.
 const NOTHING: &str = "1.1";
 
@@ -43,8 +38,6 @@ pub struct LdapService {
     binders: Pool,
     control: Option<Wiped>,
     clock: Arc<dyn Clock>,
-    looks: Mutex<Bucket>,
-    known: Cache<AccountId, Option<AccountId>>,
 }
 
 /// How an identifier leads to somebody.
@@ -82,8 +75,6 @@ impl LdapService {
                 LdapFlavour::Ppolicy => Some(request_control()),
             },
             clock,
-            looks: Mutex::default(),
-            known: Cache::builder().max_capacity(KNOWN).time_to_live(KNOWN_TTL).build(),
         })
     }
 
@@ -155,24 +146,26 @@ impl LdapService {
         self.search(&asked, deadline).await
     }
 
-    async fn know(&self, account: &AccountId, deadline: Instant) -> Option<AccountId> {
-        if matches!(self.find, LdapFind::Template(_)) {
-            return None;
+    async fn know(&self, account: &AccountId, deadline: Instant) -> Result<Option<AccountId>, IdentityError> {
+        if !self.searches() {
+            return Ok(None);
         }
-        if let Some(known) = self.known.get(account) {
-            return known;
-        }
-        let person = match self.lead(account, deadline).await.ok()? {
+        Ok(match self.lead(account, deadline).await? {
             Lead::To(whom) => whom.person,
             Lead::Nobody | Lead::Unclear => None,
-        };
-        self.known.insert(account.clone(), person.clone());
-        person
+        })
+    }
+
+    fn searches(&self) -> bool {
+        matches!(self.find, LdapFind::Search { .. })
+    }
+
+    fn may_look(&self) -> bool {
+        self.is_bound || self.searches()
     }
 
     async fn look(&self, account: &AccountId, deadline: Instant) -> Result<Option<SecondLook>, IdentityError> {
-        let may_search = self.is_bound || matches!(self.find, LdapFind::Search { .. });
-        if !may_search || !self.takes_a_look() {
+        if !self.may_look() {
             return Ok(None);
         }
         let Lead::To(whom) = self.lead(account, deadline).await? else { return Ok(None) };
@@ -180,11 +173,6 @@ impl LdapService {
         let [entry] = found.entries.as_slice() else { return Ok(None) };
         let look = look::read(self.flavour, entry, self.clock.now());
         Ok(Some(SecondLook { identifiers: whom.person.into_iter().collect(), ..look }))
-    }
-
-    fn takes_a_look(&self) -> bool {
-        let mut bucket = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(Rate::new(LOOKS_A_SECOND, LOOKS_AT_ONCE), Instant::now().into_std(), Duration::ZERO).is_ok()
     }
 
     /// Connects, signs in, and looks for what is needed.
@@ -197,8 +185,7 @@ impl LdapService {
         let root = self.read("", &["supportedControl"], deadline).await?;
         let found = self.read(base, &[NOTHING], deadline).await?;
         let is_there = found.outcome.code == 0 && found.entries.len() == 1;
-        let may_see = self.is_bound || matches!(self.find, LdapFind::Search { .. });
-        if !is_there && may_see {
+        if !is_there && self.may_look() {
             let code = found.outcome.code;
             let detail = format!("{who}, but {key} is not there, or not to be seen (search result {code})");
             return Err(IdentityError::unsent(NoAnswer::Misconfigured, detail));
@@ -245,7 +232,16 @@ impl IdentityService for LdapService {
         Box::pin(self.ask(ask))
     }
 
-    fn person<'a>(&'a self, account: &'a AccountId, deadline: Instant) -> BoxFuture<'a, Option<AccountId>> {
+    fn asides(&self) -> Asides {
+        let looks = self.may_look().then(|| Rate::new(LOOKS_A_SECOND, LOOKS_AT_ONCE));
+        Asides { looks, tells_person: self.searches() }
+    }
+
+    fn person<'a>(
+        &'a self,
+        account: &'a AccountId,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Option<AccountId>, IdentityError>> {
         Box::pin(self.know(account, deadline))
     }
 

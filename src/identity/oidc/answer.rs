@@ -1,6 +1,5 @@
 //! What a token endpoint says to a password, and what it means. Whatever cannot be read is no answer.
 
-use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::domain::{Credentials, NoAnswer, Rejection};
@@ -106,8 +105,7 @@ fn outage(code: &str) -> NoAnswer {
 }
 
 fn is_json(answer: &HttpAnswer) -> bool {
-    let value = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    answer.media_type() == "application/json"
 }
 
 fn read_error(answer: &HttpAnswer) -> Option<OAuthError> {
@@ -172,7 +170,7 @@ mod tests {
 
     use bytes::Bytes;
     use reqwest::StatusCode;
-    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+    use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 
     use super::*;
     use crate::domain::{AccountId, Answer, Institution, Password};

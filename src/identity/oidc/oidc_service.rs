@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use crate::domain::{AccountId, Answer, Clock, NoAnswer};
 use crate::identity::adapter_error::AdapterError;
 use crate::identity::http_client::HttpClient;
-use crate::identity::looks::Looks;
 use crate::identity::oidc::admin::{Admin, Circumstances};
 use crate::identity::oidc::answer::{Said, conclude, words};
 use crate::identity::oidc::client::Client;
@@ -19,8 +18,12 @@ use crate::identity::oidc::provider::Provider;
 use crate::identity::oidc::settings::{OidcFlavour, OidcSettings};
 use crate::identity::oidc::token::Tokens;
 use crate::identity::oidc::trial::{try_grant, try_proof};
-use crate::identity::port::{Answered, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use crate::identity::port::{Answered, Asides, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use crate::identity::rate::Rate;
 
+/// Users that are looked at in a second, and how many more may be at once.
+const LOOKS_A_SECOND: u32 = 1;
+const LOOKS_AT_ONCE: u32 = 10;
 /// Tokens that are given back at once; one more is left to expire.
 const GIVEN_BACK_AT_ONCE: usize = 16;
 /// How long giving back may take: nobody waits for it.
@@ -35,7 +38,6 @@ pub struct OidcService {
     client: Client,
     provider: Provider,
     admin: Option<Admin>,
-    looks: Looks,
     http: Arc<HttpClient>,
     clock: Arc<dyn Clock>,
     /// Ended with the adapter.
@@ -58,7 +60,6 @@ impl OidcService {
             client: Client::new(&settings.client_id, &settings.client)?,
             provider: Provider::new(&settings.issuer, Arc::clone(&http))?,
             admin: admin.map(|admin| Admin::new(&settings.issuer, admin, Arc::clone(&http))).transpose()?,
-            looks: Looks::new(),
             http,
             clock,
             given_back: Mutex::default(),
@@ -141,11 +142,8 @@ impl OidcService {
 
     async fn look(&self, account: &AccountId, deadline: Instant) -> Result<Option<SecondLook>, IdentityError> {
         let Some(admin) = &self.admin else { return Ok(None) };
-        let look = async {
-            let metadata = self.provider.metadata(deadline).await?;
-            admin.look(account, Circumstances { metadata: &metadata, now: self.clock.now(), deadline }).await
-        };
-        self.looks.look(account, deadline, || true, look).await
+        let metadata = self.provider.metadata(deadline).await?;
+        admin.look(account, Circumstances { metadata: &metadata, now: self.clock.now(), deadline }).await
     }
 
     async fn try_all(&self, deadline: Instant) -> Result<String, IdentityError> {
@@ -176,6 +174,11 @@ impl IdentityService for OidcService {
 
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(self.ask(ask))
+    }
+
+    fn asides(&self) -> Asides {
+        let looks = self.admin.is_some().then(|| Rate::new(LOOKS_A_SECOND, LOOKS_AT_ONCE));
+        Asides { looks, tells_person: false }
     }
 
     fn look_again<'a>(

@@ -8,7 +8,8 @@ pub(crate) fn truncated_json() -> Fault {
 }
 
 pub(crate) fn wrong_content_type() -> Fault {
-    Fault::raw("400 Bad Request", "application/json", "User authentication failed 401866")
+    let body = "{\"errorsExist\":true,\"errorList\":{\"error\":[{\"errorCode\":\"401866\"}]}}";
+    Fault::raw("400 Bad Request", "text/html", body)
 }
 
 pub(crate) fn failing() -> Fault {

@@ -166,15 +166,21 @@ fn answer(state: &mut Alma, request: &Request) -> String {
     if request.headers.get("authorization").map(Vec::as_slice) != Some(key.as_bytes()) {
         return error("400 Bad Request", "UNAUTHORIZED");
     }
-    if request.query.contains("password=") || request.query.contains("apikey=") {
-        return error("400 Bad Request", "INVALID_REQUEST");
-    }
     let found = identifier(request);
     let writes = request.method == "POST";
+    let is_test = request.path == "/almaws/v1/users/operation/test";
+    let query = match (writes, is_test) {
+        (_, true) => "",
+        (true, false) => "user_id_type=all_unique&op=auth",
+        (false, false) => "user_id_type=all_unique&view=full&expand=none",
+    };
+    if request.query != query {
+        return error("400 Bad Request", "INVALID_REQUEST");
+    }
     if writes && !state.may_write {
         return error("403 Forbidden", "FORBIDDEN");
     }
-    if request.path == "/almaws/v1/users/operation/test" {
+    if is_test {
         return format!("{}Content-Length: 0\r\n\r\n", head("200 OK"));
     }
     if !request.path.starts_with("/almaws/v1/users/") || request.path.matches('/').count() != 4 {

@@ -12,6 +12,10 @@ pub(crate) enum Fault {
     None,
     /// It takes the request and says nothing.
     Blackhole,
+    /// It answers as it should, and then closes the connection without having said so.
+    CloseAfter,
+    /// It takes the request and closes the connection.
+    HangUp,
     /// It waits before it says anything.
     Slow(Duration),
     /// It begins an answer and never ends it.

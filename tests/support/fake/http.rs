@@ -120,13 +120,15 @@ async fn serve<S: Site, T: AsyncRead + AsyncWrite + Unpin>(
             state.seen.push(request.path.clone());
             let fault = state.faults.iter().find(|(end, _)| request.path.ends_with(end));
             let fault = fault.map_or(Fault::None, |(_, fault)| fault.clone());
-            if matches!(fault, Fault::Blackhole | Fault::Raw(_)) {
+            if matches!(fault, Fault::Blackhole | Fault::HangUp | Fault::Raw(_)) {
                 state.site.saw(&request);
             }
             fault
         };
+        let is_last = matches!(fault, Fault::CloseAfter);
         match fault {
-            Fault::None => {}
+            Fault::None | Fault::CloseAfter => {}
+            Fault::HangUp => return Ok(()),
             Fault::Slow(wait) => tokio::time::sleep(wait).await,
             Fault::Blackhole => std::future::pending::<()>().await,
             Fault::SlowBody => {
@@ -147,6 +149,9 @@ async fn serve<S: Site, T: AsyncRead + AsyncWrite + Unpin>(
         }
         let answer = state.lock().expect("not poisoned").site.answer(&request);
         stream.write_all(answer.as_bytes()).await?;
+        if is_last {
+            break;
+        }
     }
     Ok(())
 }
