@@ -181,7 +181,9 @@ impl Gateway {
     /// no reply.
     fn integration_answered(&self, call: &Call, name: &IntegrationName, verdict: Verdict) -> Option<Instant> {
         let check = call.place.route().settings.integration_check;
-        let known = self.knows(name);
+        // Whom the registry did not know may have been registered since: that refusal was of nobody.
+        let was_nobody = check == IntegrationCheck::Registry && verdict == Verdict::Reject(Rejection::UnknownAccount);
+        let known = !was_nobody && self.knows(name);
         if known && let Some(fact) = Fact::of(SignIn::KnownIntegration, verdict, GuessFacts::default()) {
             self.sighted(call, name.account(), fact, Some(name), None);
         }
