@@ -18,31 +18,27 @@ const INTEGRATION: &str = "AlmaSDK-test-institutionCode-01TEST_INST";
 const SECRET: &str = "integration-test-1";
 const PASSWORD: &str = "right password 1";
 
-/// A folder with a configuration, an integration, the account `reader` and two hundred accounts without a password.
+/// A folder with a configuration, an integration, the account `reader` and the account `legacy`, without a password.
 pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
     /// `server` is the configuration's `server` line; empty for a free port.
     pub(crate) fn new(server: &str) -> Self {
+        Self::with(server, "")
+    }
+
+    /// The same with further sections.
+    pub(crate) fn with(server: &str, more: &str) -> Self {
         let folder = Self(tempfile::tempdir().expect("a folder"));
         let server = if server.is_empty() { "server = { listen = \"127.0.0.1:0\" }\n" } else { server };
         folder.write(&format!(
             "{server}management = {{ listen = \"127.0.0.1:0\" }}\n\
              [[identity]]\nname = \"accounts\"\nkind = \"embedded\"\n\
-             [[institution]]\ncode = \"01TEST_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n"
+             [[institution]]\ncode = \"01TEST_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n{more}"
         ));
         folder.command(&["integrations", "add", INTEGRATION], SECRET);
         folder.command(&["accounts", "add", "reader"], PASSWORD);
-        std::thread::scope(|threads| {
-            for part in 0..4 {
-                let folder = &folder;
-                threads.spawn(move || {
-                    for number in part * 50..(part + 1) * 50 {
-                        folder.command(&["accounts", "add", &format!("legacy-{number}"), "--no-password"], "");
-                    }
-                });
-            }
-        });
+        folder.command(&["accounts", "add", "legacy", "--no-password"], "");
         folder
     }
 
