@@ -6,7 +6,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::{AnyConnection, Connection as _};
 
 use crate::books::check_books;
 use crate::served::{BINARY, Folder, Served, sign_in};
@@ -45,7 +44,7 @@ fn a_flag_with_its_line_survives_a_sigkill() {
     let (folder, mut dice) = (Folder::with("", FAST), Dice(seed));
     let (mut recorded, mut news) = (HashSet::new(), Vec::new());
     for kill in 0..kills {
-        runtime.block_on(add_accounts(&folder, kill));
+        runtime.block_on(folder.add_legacy((0..ACCOUNTS).map(|n| format!("k{kill}-{n}"))));
         let before = recorded.len();
         recorded.extend(round(&folder, kill, Duration::from_millis(dice.below(LONGEST_MS + 1))));
         let new = recorded.len() - before;
@@ -67,20 +66,6 @@ fn a_flag_with_its_line_survives_a_sigkill() {
          new ones a round, {median} in the middle; {cut} kills came before all {ACCOUNTS} accounts of their round"
     )
     .expect("written");
-}
-
-/// Accounts without a password: every sign-in flags.
-async fn add_accounts(folder: &Folder, kill: u64) {
-    sqlx::any::install_default_drivers();
-    let mut connection = AnyConnection::connect(&folder.database()).await.expect("the database");
-    let mut write = connection.begin().await.expect("a write");
-    for n in 0..ACCOUNTS {
-        let add = "INSERT INTO account (institution, identifier, must_change, locked, disabled, created_at, changed_at) \
-                   VALUES ('01TEST_INST', $1, 0, 0, 0, 0, 0)";
-        sqlx::query(add).bind(format!("k{kill}-{n}")).execute(&mut *write).await.expect("added");
-    }
-    write.commit().await.expect("written");
-    connection.close().await.expect("closed");
 }
 
 /// Starts the server and kills it under load, so long after its first flag; gives the flags that it said to be recorded.

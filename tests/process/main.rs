@@ -4,6 +4,7 @@
 
 #[path = "../support/books.rs"]
 mod books;
+mod full_queue;
 mod kills;
 mod served;
 

@@ -10,13 +10,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sqlx::{AnyConnection, Connection as _};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_soapgate");
 /// How long anything may take before a test gives it up.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const INTEGRATION: &str = "AlmaSDK-test-institutionCode-01TEST_INST";
 const SECRET: &str = "integration-test-1";
-const PASSWORD: &str = "right password 1";
+pub(crate) const PASSWORD: &str = "right password 1";
 
 /// A folder with a configuration, an integration, the account `reader` and the account `legacy`, without a password.
 pub(crate) struct Folder(tempfile::TempDir);
@@ -55,7 +56,21 @@ impl Folder {
         std::fs::write(self.config(), config).expect("a file");
     }
 
-    fn command(&self, arguments: &[&str], input: &str) {
+    /// Adds accounts without a password, of which every sign-in flags.
+    pub(crate) async fn add_legacy(&self, identifiers: impl Iterator<Item = String>) {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&self.database()).await.expect("the database");
+        let mut write = connection.begin().await.expect("a write");
+        for identifier in identifiers {
+            let add = "INSERT INTO account (institution, identifier, must_change, locked, disabled, created_at, \
+                       changed_at) VALUES ('01TEST_INST', $1, 0, 0, 0, 0, 0)";
+            sqlx::query(add).bind(identifier).execute(&mut *write).await.expect("added");
+        }
+        write.commit().await.expect("written");
+        connection.close().await.expect("closed");
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str], input: &str) {
         let mut child = Command::new(BINARY)
             .args(arguments)
             .arg("--config")
