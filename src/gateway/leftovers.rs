@@ -130,12 +130,12 @@ pub(crate) fn read(file: &Path) -> Vec<Gathered> {
 }
 
 /// Leaves what was gathered in place of what was there; false when that fails. Of nothing there is no file.
-pub(crate) fn keep(file: &Path, gathered: Vec<Gathered>) -> bool {
+pub(crate) fn keep(file: &Path, gathered: &[Gathered]) -> bool {
     if gathered.is_empty() {
         remove(file);
         return true;
     }
-    match try_write(file, &gathered) {
+    match try_write(file, gathered) {
         Ok(()) => tracing::warn!(file = %file.display(), accounts = gathered.len(), "flag.left_over"),
         Err(error) => {
             tracing::error!(file = %file.display(), accounts = gathered.len(), error = %error, "flag.lost");
@@ -146,10 +146,10 @@ pub(crate) fn keep(file: &Path, gathered: Vec<Gathered>) -> bool {
 }
 
 /// The same, beside what was there.
-pub(crate) fn add(file: &Path, gathered: Vec<Gathered>) -> bool {
+pub(crate) fn add(file: &Path, gathered: &[Gathered]) -> bool {
     let mut all = read(file);
-    all.extend(gathered);
-    keep(file, all)
+    all.extend_from_slice(gathered);
+    keep(file, &all)
 }
 
 fn try_write(file: &Path, gathered: &[Gathered]) -> io::Result<()> {
@@ -240,20 +240,20 @@ mod tests {
             Fact::MustChange,
             Fact::Refused(Rejection::WrongPassword, guess),
         ];
-        let gathered = vec![
+        let gathered = [
             Gathered { account: account("zoë \"x\""), seen: facts.map(seen).to_vec() },
             Gathered {
                 account: account("b"),
                 seen: vec![Seen { integration: None, source: None, ..seen(Fact::Accepted) }],
             },
         ];
-        assert!(keep(&file, gathered.clone()));
+        assert!(keep(&file, &gathered));
         assert_eq!(fs::metadata(&file).expect("written").permissions().mode() & 0o777, 0o600);
         assert_eq!(read(&file), gathered);
         let more = Gathered { account: account("c"), seen: vec![seen(Fact::MustChange)] };
-        assert!(add(&file, vec![more.clone()]));
+        assert!(add(&file, std::slice::from_ref(&more)));
         assert_eq!(read(&file), [&gathered[..], &[more]].concat());
-        assert!(keep(&file, Vec::new()));
+        assert!(keep(&file, &[]));
         assert_eq!(read(&file), []);
     }
 
@@ -263,7 +263,7 @@ mod tests {
         let file = folder.path().join("left");
         assert_eq!(forget_leftovers(&file, &[account("a")]).expect("there is none"), 0);
         let of = |identifier| Gathered { account: account(identifier), seen: vec![seen(Fact::MustChange)] };
-        keep(&file, vec![of("a"), of("b"), of("a"), of("c")]);
+        keep(&file, &[of("a"), of("b"), of("a"), of("c")]);
         assert_eq!(forget_leftovers(&file, &[account("d")]).expect("read"), 0);
         assert_eq!(forget_leftovers(&file, &[account("a"), account("c")]).expect("written"), 3);
         assert_eq!(read(&file), [of("b")]);
@@ -276,8 +276,8 @@ mod tests {
     fn a_line_that_cannot_be_read_takes_no_other_with_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("left");
-        let gathered = vec![Gathered { account: account("a"), seen: vec![seen(Fact::MustChange)] }];
-        keep(&file, gathered.clone());
+        let gathered = [Gathered { account: account("a"), seen: vec![seen(Fact::MustChange)] }];
+        keep(&file, &gathered);
         let text = fs::read_to_string(&file).expect("written");
         fs::write(&file, format!("{{}}\nnonsense\n{text}")).expect("written");
         assert_eq!(read(&file), gathered);

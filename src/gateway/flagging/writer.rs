@@ -202,8 +202,8 @@ impl Work {
             known => known,
         };
         let lost = kept.len();
-        let write = if held_file { leftovers::keep } else { leftovers::add };
-        if !self.in_file(move |file| write(file, kept)).await {
+        let write: fn(&Path, &[Gathered]) -> bool = if held_file { leftovers::keep } else { leftovers::add };
+        if !self.in_file(move |file| write(file, &kept)).await {
             self.waiting.lose(lost, self.writer.clock.now());
         }
     }
@@ -213,7 +213,7 @@ impl Work {
         self.batch.extend(self.waiting.take(usize::MAX, &HashSet::new()));
         if !self.batch.is_empty() {
             let leave = if self.holds_file { leftovers::keep } else { leftovers::add };
-            leave(&self.writer.leftovers, self.batch);
+            leave(&self.writer.leftovers, &self.batch);
         }
     }
 
