@@ -71,7 +71,7 @@ pub(crate) async fn note_accepted(
 pub(crate) async fn count_flags(flags: FlagTable, metrics: Metrics, stop: CancellationToken) {
     loop {
         match flags.totals().await {
-            Ok(totals) => metrics.flags_are(&by_state_and_reason(&totals)),
+            Ok(totals) => metrics.flags.are(&by_state_and_reason(&totals)),
             Err(error) => tracing::debug!(error = %error, "flag.not_counted"),
         }
         if ended(&stop, COUNT).await {

@@ -11,6 +11,8 @@ use crate::store::{Erasure, FlagTable, Purged, RetentionSettings, StoreError};
 use crate::telemetry::{Component, Status};
 
 const MINUTE: Duration = Duration::from_mins(1);
+/// After a failure: the store may be back in a moment, and it is told as failing until then.
+const RETRY: Duration = Duration::from_secs(5);
 const DAY_MINUTES: u64 = 24 * 60;
 /// Between two steps of a purge others have their turn.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -38,16 +40,16 @@ impl Housekeeping {
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut diary = Diary::default();
         loop {
-            self.keep(&mut diary, &stop).await;
-            if tokio::time::timeout(MINUTE, stop.cancelled()).await.is_ok() {
+            let wait = if self.keep(&mut diary, &stop).await { MINUTE } else { RETRY };
+            if tokio::time::timeout(wait, stop.cancelled()).await.is_ok() {
                 return;
             }
         }
     }
 
     /// What one minute asks for: flags wake in every one, the first purge is at the start, the second within a day, and
-    /// then there is one every day. What fails is tried again a minute later.
-    async fn keep(&self, diary: &mut Diary, stop: &CancellationToken) {
+    /// then there is one every day. Whether all of it was done.
+    async fn keep(&self, diary: &mut Diary, stop: &CancellationToken) -> bool {
         let mut kept = self.wake().await;
         if kept.is_ok() && diary.minute >= diary.next_purge {
             kept = self.purge(stop).await;
@@ -58,7 +60,8 @@ impl Housekeeping {
             }
         }
         self.show(kept.as_ref().err());
-        diary.minute += 1;
+        diary.minute += u64::from(kept.is_ok());
+        kept.is_ok()
     }
 
     /// Brings back the flags whose day has come.

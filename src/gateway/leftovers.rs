@@ -1,5 +1,5 @@
-//! What could not be written when a server stopped while its store was away: one file that the next start reads. It
-//! holds identifiers, so nobody but its owner reads it; nothing of a password is in it.
+//! What could not be written: when a server stopped while its store was away, or because the store cannot take it. One
+//! file, that the next start reads. It holds identifiers, so nobody but its owner reads it; nothing of a password is in it.
 
 use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
@@ -104,7 +104,7 @@ impl Line {
     }
 }
 
-/// What the last stop left; nothing where it left no file. A line that cannot be read is told and passed over.
+/// What was left; nothing where there is no file. A line that cannot be read is told and passed over.
 pub(crate) fn read(file: &Path) -> Vec<Gathered> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
@@ -129,14 +129,27 @@ pub(crate) fn read(file: &Path) -> Vec<Gathered> {
     gathered
 }
 
-/// Leaves what was gathered for the next start.
-pub(crate) fn write(file: &Path, gathered: &[Gathered]) {
+/// Leaves what was gathered in place of what was there; false when that fails. Of nothing there is no file.
+pub(crate) fn keep(file: &Path, gathered: &[Gathered]) -> bool {
+    if gathered.is_empty() {
+        remove(file);
+        return true;
+    }
     match try_write(file, gathered) {
         Ok(()) => tracing::warn!(file = %file.display(), accounts = gathered.len(), "flag.left_over"),
         Err(error) => {
             tracing::error!(file = %file.display(), accounts = gathered.len(), error = %error, "flag.lost");
+            return false;
         }
     }
+    true
+}
+
+/// The same, beside what was there.
+pub(crate) fn add(file: &Path, gathered: &[Gathered]) -> bool {
+    let mut all = read(file);
+    all.extend_from_slice(gathered);
+    keep(file, &all)
 }
 
 fn try_write(file: &Path, gathered: &[Gathered]) -> io::Result<()> {
@@ -186,9 +199,12 @@ pub fn forget_leftovers(file: &Path, accounts: &[AccountId]) -> io::Result<u64> 
 }
 
 /// Removes the file, once all of it is in the store.
-pub(crate) fn remove(file: &Path) {
-    if let Err(error) = fs::remove_file(file) {
-        tracing::error!(file = %file.display(), error = %error, "flag.leftovers_stay");
+fn remove(file: &Path) {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::error!(file = %file.display(), error = %error, "flag.leftovers_stay");
+        }
+        Ok(()) | Err(_) => {}
     }
 }
 
@@ -231,10 +247,13 @@ mod tests {
                 seen: vec![Seen { integration: None, source: None, ..seen(Fact::Accepted) }],
             },
         ];
-        write(&file, &gathered);
+        assert!(keep(&file, &gathered));
         assert_eq!(fs::metadata(&file).expect("written").permissions().mode() & 0o777, 0o600);
         assert_eq!(read(&file), gathered);
-        remove(&file);
+        let more = Gathered { account: account("c"), seen: vec![seen(Fact::MustChange)] };
+        assert!(add(&file, std::slice::from_ref(&more)));
+        assert_eq!(read(&file), [&gathered[..], &[more]].concat());
+        assert!(keep(&file, &[]));
         assert_eq!(read(&file), []);
     }
 
@@ -244,7 +263,7 @@ mod tests {
         let file = folder.path().join("left");
         assert_eq!(forget_leftovers(&file, &[account("a")]).expect("there is none"), 0);
         let of = |identifier| Gathered { account: account(identifier), seen: vec![seen(Fact::MustChange)] };
-        write(&file, &[of("a"), of("b"), of("a"), of("c")]);
+        keep(&file, &[of("a"), of("b"), of("a"), of("c")]);
         assert_eq!(forget_leftovers(&file, &[account("d")]).expect("read"), 0);
         assert_eq!(forget_leftovers(&file, &[account("a"), account("c")]).expect("written"), 3);
         assert_eq!(read(&file), [of("b")]);
@@ -258,7 +277,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("left");
         let gathered = [Gathered { account: account("a"), seen: vec![seen(Fact::MustChange)] }];
-        write(&file, &gathered);
+        keep(&file, &gathered);
         let text = fs::read_to_string(&file).expect("written");
         fs::write(&file, format!("{{}}\nnonsense\n{text}")).expect("written");
         assert_eq!(read(&file), gathered);

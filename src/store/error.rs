@@ -83,6 +83,25 @@ impl StoreError {
         }
     }
 
+    /// Whether what stands in some row, or should, is to blame: other rows can be written all the same. Otherwise it is
+    /// the store that fails, whatever it is given.
+    pub(crate) fn is_of_one_row(&self) -> bool {
+        match &self.kind {
+            Kind::Unreadable { .. } => true,
+            Kind::Database { source, .. } => match source {
+                sqlx::Error::AnyDriverError(_)
+                | sqlx::Error::ColumnDecode { .. }
+                | sqlx::Error::Decode(_)
+                | sqlx::Error::Encode(_)
+                | sqlx::Error::RowNotFound
+                | sqlx::Error::TypeNotFound { .. } => true,
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| blames_a_row(&code)),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     pub(crate) fn encoding(encoding: String) -> Self {
         Self { kind: Kind::Encoding { encoding } }
     }
@@ -114,4 +133,15 @@ impl StoreError {
     pub(crate) fn url(hint: &'static str) -> Self {
         Self { kind: Kind::Url { hint } }
     }
+}
+
+/// PostgreSQL has five characters: a value, a constraint, a trigger, damage. SQLite has a number whose last byte says the
+/// kind: damage, a size, a constraint (a trigger too), a type.
+fn blames_a_row(code: &str) -> bool {
+    const CLASSES: [&str; 4] = ["22", "23", "P0", "XX"];
+    const KINDS: [u32; 4] = [11, 18, 19, 20];
+    if code.len() == 5 {
+        return code.get(..2).is_some_and(|class| CLASSES.contains(&class));
+    }
+    code.parse::<u32>().is_ok_and(|number| KINDS.contains(&(number & 0xff)))
 }

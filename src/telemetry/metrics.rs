@@ -8,7 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::domain::{FlagState, NoAnswer, Reason, Rejection};
+use crate::domain::{NoAnswer, Rejection};
+use crate::telemetry::FlagMetrics;
 
 /// Bounds in seconds of the call histogram: from a cached yes to the whole call's deadline.
 const CALL_SECONDS: [f64; 10] = [0.000_1, 0.001, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0];
@@ -44,15 +45,6 @@ pub struct FaultLabels {
     pub route: String,
     /// The kind of fault.
     pub kind: &'static str,
-}
-
-/// Labels of the flags gauge.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct FlagLabels {
-    /// The flag's state.
-    pub state: &'static str,
-    /// The reason code.
-    pub reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -115,10 +107,8 @@ pub struct Metrics {
     upstream_remaining: Family<ServiceLabels, Gauge>,
     /// Replies that are faults, by kind; alert on their rate: fail-open clients let patrons in on a fault.
     pub faults: Family<FaultLabels, Counter>,
-    /// Flags by state and reason.
-    pub flags: Family<FlagLabels, Gauge>,
-    /// Flags dropped because the queue was full.
-    pub flags_dropped: Counter,
+    /// Those of flags.
+    pub flags: FlagMetrics,
     /// Cached yes answers given.
     pub cache_hits: Counter,
     /// Attempts that an identity service may have counted as failed sign-ins.
@@ -155,8 +145,6 @@ impl Metrics {
         let not_served = Family::default();
         let upstream_remaining = Family::default();
         let faults = Family::default();
-        let flags = Family::default();
-        let flags_dropped = Counter::default();
         let cache_hits = Counter::default();
         let attempts_spent = Counter::default();
         let attempts_saved = Counter::default();
@@ -179,8 +167,7 @@ impl Metrics {
             upstream_remaining.clone(),
         );
         registry.register("faults", "Replies that are faults, by route and kind", faults.clone());
-        registry.register("flags", "Flags by state and reason", flags.clone());
-        registry.register("flags_dropped", "Flags dropped because the queue was full", flags_dropped.clone());
+        let flags = FlagMetrics::register(&mut registry);
         registry.register("cache_hits", "Sign-ins answered from a recent yes", cache_hits.clone());
         registry.register(
             "attempts_spent",
@@ -226,7 +213,6 @@ impl Metrics {
             upstream_remaining,
             faults,
             flags,
-            flags_dropped,
             cache_hits,
             attempts_spent,
             attempts_saved,
@@ -262,13 +248,6 @@ impl Metrics {
     pub fn upstream_remaining(&self, service: &str, left: u64) {
         let left = i64::try_from(left).unwrap_or(i64::MAX);
         self.upstream_remaining.get_or_create(&ServiceLabels { service: service.to_owned() }).set(left);
-    }
-
-    /// Sets how many flags stand in a state for a reason.
-    pub fn flags_are(&self, counts: &[(FlagState, Reason, i64)]) {
-        for (state, reason, count) in counts {
-            self.flags.get_or_create(&FlagLabels { state: state.label(), reason: reason.code() }).set(*count);
-        }
     }
 
     /// The text that `/metrics` serves (OpenMetrics).
@@ -337,6 +316,7 @@ impl RouteMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{FlagState, Reason};
 
     #[test]
     fn the_public_names_are_served() {
@@ -347,7 +327,7 @@ mod tests {
         route.fault("malformed");
         route.total_seconds.observe(0.002);
         metrics.identity_asked("embedded", "accepted");
-        metrics.flags_are(&[(FlagState::Open, Reason::Locked, 3)]);
+        metrics.flags.are(&[(FlagState::Open, Reason::Locked, 3)]);
         let text = metrics.encode().expect("encodes");
         for line in [
             r#"soapgate_calls_total{route="/soap",outcome="accepted",reason=""} 1"#,
@@ -356,6 +336,7 @@ mod tests {
             r#"soapgate_call_seconds_count{route="/soap",step="total"} 1"#,
             r#"soapgate_identity_calls_total{service="embedded",outcome="accepted"} 1"#,
             r#"soapgate_flags{state="open",reason="locked"} 3"#,
+            r#"soapgate_flags_dropped_total{what="flag"} 0"#,
         ] {
             assert!(text.contains(line), "{line} is missing in:\n{text}");
         }

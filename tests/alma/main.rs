@@ -14,17 +14,12 @@ mod store_away;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
+#[path = "../support/store_away.rs"]
+mod without_store;
 
 use crate::fake::FakeAlma;
 
 /// A gateway in front of a fake Alma; `more` are further sections.
 fn config(alma: &FakeAlma, more: &str) -> String {
-    format!(
-        "server = {{ listen = \"127.0.0.1:0\" }}\nconsole = {{ listen = \"127.0.0.1:0\" }}\n\
-         management = {{ listen = \"127.0.0.1:0\" }}\n\
-         [[identity]]\nname = \"alma\"\nkind = \"alma\"\nbase_url = \"{}\"\napi_key = \"{}\"\n{more}\n\
-         [[institution]]\ncode = \"01DEMO_INST\"\nidentity = \"alma\"\n[[route]]\ncontract = \"alma\"\n",
-        alma.base_url(),
-        alma.settings().api_key.expose(),
-    )
+    alma.config(more)
 }

@@ -5,6 +5,9 @@
 
 mod canaille;
 mod directory;
+#[path = "../alma/fake/mod.rs"]
+#[expect(dead_code, reason = "the tests against it use more of it")]
+mod fake;
 mod keycloak;
 mod postgres;
 mod providers;
@@ -13,6 +16,8 @@ mod slapd;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
+#[path = "../support/store_away.rs"]
+mod without_store;
 
 /// What `run.py` says under this name.
 fn told(name: &str) -> String {

@@ -3,6 +3,7 @@
 mod nodes;
 mod outages;
 mod server;
+mod store_away;
 
 use soapgate::store::DatabaseUrl;
 

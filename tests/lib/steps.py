@@ -55,7 +55,18 @@ STEPS = (
         Tier.FULL,
         ("env", "SOAPGATE_STORE_AWAY_SECONDS=60", "cargo", "test", "--locked", "--test", "alma", "store_away"),
         counts.cargo,
-        10,
+        20,
+    ),
+    Step(
+        "a minute without the store, a PostgreSQL",
+        Tier.FULL,
+        (
+            "env",
+            "SOAPGATE_STORE_AWAY_SECONDS=60",
+            *(sys.executable, "tests/counterparts/run.py", "postgres", "postgres::store_away"),
+        ),
+        counts.closing_line,
+        20,
     ),
     Step(
         "whole months",

@@ -4,76 +4,14 @@
 
 #[path = "../support/books.rs"]
 mod books;
+mod full_queue;
+mod kills;
 mod served;
 
-use std::collections::HashSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use served::{BINARY, Folder, PATIENCE, Served, sign_in};
-
-/// How many times the server is killed; `tests/run full` asks for a hundred.
-const KILLS: &str = "SOAPGATE_KILLS";
-
-#[test]
-fn a_flag_with_its_line_survives_a_sigkill() {
-    let kills: u32 = std::env::var(KILLS).ok().map_or(3, |text| text.parse().expect("a number"));
-    let folder = Folder::new("");
-    let mut recorded = HashSet::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    for kill in 0..kills {
-        let mut server = Served::start(&folder);
-        // Each round waits for another number of lines, so that the kill falls at another moment.
-        let (mut lines, enough) = (0, 5 + kill % 17);
-        std::thread::scope(|threads| {
-            for thread in 0..4 {
-                let address = server.soap.clone();
-                threads.spawn(move || {
-                    // Accounts without a password: every sign-in flags. It ends when the server does.
-                    let mut call = thread * 50;
-                    while sign_in(&address, &format!("legacy-{}", call % 200)).is_some() {
-                        call += 1;
-                    }
-                });
-            }
-            let started = Instant::now();
-            while lines < enough {
-                assert!(started.elapsed() < PATIENCE, "only {lines} flags were recorded");
-                let line = server.log_line();
-                if line["message"] == "flag.recorded" {
-                    recorded.insert(line["flag.id"].as_str().expect("an id").to_owned());
-                    lines += 1;
-                }
-            }
-            server.kill();
-        });
-        recorded.extend(
-            server
-                .rest_of_log()
-                .iter()
-                .filter(|line| line["message"] == "flag.recorded")
-                .map(|line| line["flag.id"].as_str().expect("an id").to_owned()),
-        );
-        let listed = Command::new(BINARY)
-            .args(["flags", "list", "--json", "--config"])
-            .arg(folder.config())
-            .output()
-            .expect("the binary runs");
-        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-        let flags: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
-        let stored: HashSet<String> = flags
-            .as_array()
-            .expect("an array")
-            .iter()
-            .map(|flag| flag["id"].as_str().expect("an id").to_owned())
-            .collect();
-        // The store opens, and its books are in order: whatever was written was written whole.
-        let listed = u64::try_from(stored.len()).expect("a count");
-        assert_eq!(runtime.block_on(books::check_books(&folder.database())), listed, "kill {kill}");
-        let lost: Vec<&String> = recorded.difference(&stored).collect();
-        assert!(lost.is_empty(), "kill {kill}: said to be recorded, and lost: {lost:?}");
-    }
-}
 
 #[test]
 fn sigterm_ends_it_in_order() {
@@ -101,7 +39,7 @@ fn sigterm_ends_it_in_order() {
 fn sighup_applies_a_good_configuration_and_nothing_of_a_bad_one() {
     let folder = Folder::new("");
     let mut server = Served::start(&folder);
-    let refused = |server: &Served| sign_in(&server.soap, "legacy-1").expect("an answer");
+    let refused = |server: &Served| sign_in(&server.soap, "legacy").expect("an answer");
     assert!(refused(&server).contains("errorCode"));
 
     let good = std::fs::read_to_string(folder.config()).expect("the configuration");

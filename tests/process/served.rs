@@ -10,39 +10,36 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sqlx::{AnyConnection, Connection as _};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_soapgate");
 /// How long anything may take before a test gives it up.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const INTEGRATION: &str = "AlmaSDK-test-institutionCode-01TEST_INST";
 const SECRET: &str = "integration-test-1";
-const PASSWORD: &str = "right password 1";
+pub(crate) const PASSWORD: &str = "right password 1";
 
-/// A folder with a configuration, an integration, the account `reader` and two hundred accounts without a password.
+/// A folder with a configuration, an integration, the account `reader` and the account `legacy`, without a password.
 pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
     /// `server` is the configuration's `server` line; empty for a free port.
     pub(crate) fn new(server: &str) -> Self {
+        Self::with(server, "")
+    }
+
+    /// The same with further sections.
+    pub(crate) fn with(server: &str, more: &str) -> Self {
         let folder = Self(tempfile::tempdir().expect("a folder"));
         let server = if server.is_empty() { "server = { listen = \"127.0.0.1:0\" }\n" } else { server };
         folder.write(&format!(
             "{server}management = {{ listen = \"127.0.0.1:0\" }}\n\
              [[identity]]\nname = \"accounts\"\nkind = \"embedded\"\n\
-             [[institution]]\ncode = \"01TEST_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n"
+             [[institution]]\ncode = \"01TEST_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n{more}"
         ));
         folder.command(&["integrations", "add", INTEGRATION], SECRET);
         folder.command(&["accounts", "add", "reader"], PASSWORD);
-        std::thread::scope(|threads| {
-            for part in 0..4 {
-                let folder = &folder;
-                threads.spawn(move || {
-                    for number in part * 50..(part + 1) * 50 {
-                        folder.command(&["accounts", "add", &format!("legacy-{number}"), "--no-password"], "");
-                    }
-                });
-            }
-        });
+        folder.command(&["accounts", "add", "legacy", "--no-password"], "");
         folder
     }
 
@@ -59,7 +56,21 @@ impl Folder {
         std::fs::write(self.config(), config).expect("a file");
     }
 
-    fn command(&self, arguments: &[&str], input: &str) {
+    /// Adds accounts without a password, of which every sign-in flags.
+    pub(crate) async fn add_legacy(&self, identifiers: impl Iterator<Item = String>) {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&self.database()).await.expect("the database");
+        let mut write = connection.begin().await.expect("a write");
+        for identifier in identifiers {
+            let add = "INSERT INTO account (institution, identifier, must_change, locked, disabled, created_at, \
+                       changed_at) VALUES ('01TEST_INST', $1, 0, 0, 0, 0, 0)";
+            sqlx::query(add).bind(identifier).execute(&mut *write).await.expect("added");
+        }
+        write.commit().await.expect("written");
+        connection.close().await.expect("closed");
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str], input: &str) {
         let mut child = Command::new(BINARY)
             .args(arguments)
             .arg("--config")

@@ -57,6 +57,18 @@ impl FakeAlma {
         }
     }
 
+    /// The configuration of a gateway in front of it; `more` are further sections.
+    pub(crate) fn config(&self, more: &str) -> String {
+        format!(
+            "server = {{ listen = \"127.0.0.1:0\" }}\nconsole = {{ listen = \"127.0.0.1:0\" }}\n\
+             management = {{ listen = \"127.0.0.1:0\" }}\n\
+             [[identity]]\nname = \"alma\"\nkind = \"alma\"\nbase_url = \"{}\"\napi_key = \"{}\"\n{more}\n\
+             [[institution]]\ncode = \"01DEMO_INST\"\nidentity = \"alma\"\n[[route]]\ncontract = \"alma\"\n",
+            self.base_url(),
+            self.settings().api_key.expose(),
+        )
+    }
+
     pub(crate) fn add(&self, user: User) {
         self.0.site(|alma| alma.users.push(user));
     }

@@ -1,0 +1,14 @@
+//! What may flag an account on its way to the store: gathered account by account in bounded room (`queue`), and the
+//! worker that writes it (`writer`). Neither ever delays or changes a reply.
+
+mod accepted;
+mod gathering;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use accepted::AcceptedReceiver;
+pub use queue::FlagReceiver;
+pub(crate) use queue::{FlagQueue, Sighting};
+pub use writer::FlagWriter;
