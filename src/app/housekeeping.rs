@@ -182,12 +182,12 @@ mod tests {
         let away = harness::sqlite().await;
         away.database.close().await;
         keeper.erasure = away.database.erasure();
-        keeper.keep(&mut diary, &stop).await;
+        assert!(!keeper.keep(&mut diary, &stop).await);
         let view = keeper.health.view();
         assert_eq!((view.status, diary.next_purge), (Status::Degraded, 0));
         assert!(view.error.is_some_and(|error| error.contains("look for what is kept no longer")));
         keeper.erasure = works;
-        keeper.keep(&mut diary, &stop).await;
+        assert!(keeper.keep(&mut diary, &stop).await);
         assert_eq!((keeper.health.view().status, states(&fresh).await), (Status::Ok, Vec::new()));
     }
 }

@@ -162,9 +162,9 @@ fn show(detail: &FlagDetailView, out: &mut Output<'_>) -> Result<(), Failure> {
             };
             let actor = row.actor.clone().unwrap_or_else(|| "(erased)".to_owned());
             let note = row.note.clone().unwrap_or_default();
-            let assignee = row.assignee.as_ref().map_or_else(String::new, |name| format!(" to {name}"));
+            let whom = row.assignee.as_ref().map_or_else(String::new, |name| format!(" to {name}"));
             let until = row.snoozed_until.as_ref().map_or_else(String::new, |until| format!(" until {until}"));
-            let event = format!("{}{assignee}{until}", row.event);
+            let event = format!("{}{whom}{until}", row.event);
             [row.at.clone(), event, states, row.reasons.join(", "), actor, note]
         })
         .collect();
