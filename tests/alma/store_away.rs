@@ -20,6 +20,7 @@ use crate::config;
 use crate::fake::{FakeAlma, User};
 use crate::support::books::check_books;
 use crate::support::client::exchange;
+use crate::support::fake::fault::Fault;
 use crate::support::gateway::TestGateway;
 use crate::support::messages::{Post, alma_envelope, basic};
 use crate::support::signin::{Told, register, request, sign_in, told};
@@ -228,4 +229,57 @@ async fn what_a_stop_could_not_write_is_written_by_the_next_start() {
     until_flagged(&gateway, &refused).await;
     let url = format!("sqlite:{}", gateway.database_file().display());
     assert_eq!(check_books(&url).await, LISTED as u64 + 2);
+}
+
+/// Guesses as fast as it can through one integration until it is over; how many it made.
+fn guesser(address: SocketAddr, integration: usize, part: Arc<AtomicU8>) -> JoinHandle<usize> {
+    tokio::spawn(async move {
+        let mut guesses = 0;
+        while part.load(Ordering::SeqCst) != OVER {
+            let password = format!("guess {guesses} by {integration}");
+            let said = told(&exchange(address, &request(&format!("guesser{integration}"), "reader", &password)).await);
+            assert_ne!(said, Told::Yes, "{password}");
+            guesses += 1;
+        }
+        guesses
+    })
+}
+
+/// Lets sixteen guess while the store goes, is away and comes back, and gives how many of their guesses failed at the
+/// service.
+async fn guess_through_an_outage_of_the_store(service: Fault) -> usize {
+    let alma = FakeAlma::start().await;
+    alma.add(User::new(&["reader"], Some("right")));
+    alma.fault(service);
+    let config = format!("slow_down = {{ step = \"0s\" }}\n{}", config(&alma, "requests_per_second = 50000"));
+    let gateway = TestGateway::start(&config).await;
+    let names: Vec<String> = (0..16).map(|n| format!("guesser{n}")).collect();
+    register(&gateway, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let part = Arc::new(AtomicU8::new(AWAY));
+    let blocker = lock(&gateway).await;
+    let guessers: Vec<_> = (0..16).map(|n| guesser(gateway.soap, n, Arc::clone(&part))).collect();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    unlock(blocker).await;
+    until("the store counts again", async || gateway.metric("soapgate_attempts_alone", "").await == 0).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    part.store(OVER, Ordering::SeqCst);
+    let mut guesses = 0;
+    for guesser in guessers {
+        guesses += guesser.await.expect("it guessed to the end");
+    }
+    assert!(guesses > 200, "{guesses} guesses");
+    assert!(!alma.is_locked("reader"));
+    alma.failures("reader")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_that_guess_at_once_while_the_store_is_away_have_one_budget() {
+    let failures = guess_through_an_outage_of_the_store(Fault::None).await;
+    assert!((1..=11).contains(&failures), "{failures} failures: per_account is ten, and one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_that_are_under_way_when_the_store_comes_back_are_counted_by_it() {
+    let failures = guess_through_an_outage_of_the_store(Fault::Slow(Duration::from_millis(3_900))).await;
+    assert!((1..=11).contains(&failures), "{failures} failures: per_account is ten, and one");
 }

@@ -40,8 +40,8 @@ impl Gate {
 /// `per_integration` of them; a day since the last success at most `per_day`. Guesses that are asked again take at most
 /// half of each.
 #[must_use]
-pub fn decide(
-    slots: &[Slot],
+pub fn decide<'a>(
+    slots: impl Iterator<Item = &'a Slot> + Clone,
     last_success: Option<Timestamp>,
     kind: SlotKind,
     caller: &Caller,
@@ -51,13 +51,13 @@ pub fn decide(
     let in_window = |slot: &&Slot| now.since(slot.at) < rule.window;
     // A slot of the very moment of the success may have come after it.
     let in_day = |slot: &&Slot| now.since(slot.at) < DAY && last_success.is_none_or(|success| slot.at >= success);
-    let own_is_free = || !slots.iter().filter(in_window).any(|slot| slot.kind == SlotKind::Own);
+    let own_is_free = || !slots.clone().filter(in_window).any(|slot| slot.kind == SlotKind::Own);
     let kind = match kind {
         SlotKind::Own if own_is_free() => return Gate::Open(SlotKind::Own),
         SlotKind::Own | SlotKind::First => SlotKind::First,
         SlotKind::Again => SlotKind::Again,
     };
-    let common = || slots.iter().filter(|slot| slot.kind != SlotKind::Own);
+    let common = || slots.clone().filter(|slot| slot.kind != SlotKind::Own);
     let of_caller = |slot: &&Slot| slot.caller == *caller;
     let again = |slot: &&Slot| slot.kind == SlotKind::Again;
     let mut budgets = vec![
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn gate(slots: &[Slot], success: Option<i64>, kind: SlotKind, caller: &str) -> Gate {
-        decide(slots, success.map(minutes_ago), kind, &Caller::stored(caller), &AttemptRule::default(), NOW)
+        decide(slots.iter(), success.map(minutes_ago), kind, &Caller::stored(caller), &AttemptRule::default(), NOW)
     }
 
     const OPEN: Gate = Gate::Open(SlotKind::First);

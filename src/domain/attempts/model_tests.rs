@@ -60,7 +60,7 @@ impl Life {
         if self.nodes[node].last_accepted == Some(guess) {
             assert_eq!(kind, SlotKind::Own, "the password last accepted asks with a slot of its own");
         }
-        let gate = decide(&self.slots, self.last_success, kind, &caller, &self.rule, self.now);
+        let gate = decide(self.slots.iter(), self.last_success, kind, &caller, &self.rule, self.now);
         let Gate::Open(kind) = gate else {
             assert!(kind != SlotKind::Own || !self.own_is_free(), "its own slot is nobody else's");
             return;
