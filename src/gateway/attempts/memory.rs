@@ -15,6 +15,17 @@ const SHARDS: usize = 16;
 /// How often a full part is looked through for accounts that need not be remembered.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// What became of two identifiers that are one person's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// There is no room to remember one more alias: they are counted apart.
+    Full,
+    /// They were counted together already.
+    Known,
+    /// They are from now on.
+    New,
+}
+
 /// Every account that this node remembers.
 pub(crate) struct Memory {
     shards: Vec<Mutex<Shard>>,
@@ -43,8 +54,7 @@ impl Memory {
 
     /// Under which account an identifier is counted.
     pub(crate) fn person(&self, account: &AccountId) -> AccountId {
-        let aliases = self.aliases.read().unwrap_or_else(PoisonError::into_inner);
-        aliases.get(account).unwrap_or(account).clone()
+        root(&self.aliases.read().unwrap_or_else(PoisonError::into_inner), account).clone()
     }
 
     /// What to do with a guess.
@@ -149,21 +159,23 @@ impl Memory {
         self.with(person, |entry| entry.turned(caller, is_closed)).unwrap_or(false)
     }
 
-    /// Counts `alias` under `person` from now on; true when that is new.
-    pub(crate) fn join(&self, alias: &AccountId, person: &AccountId) -> bool {
-        {
+    /// Counts `alias` under `person` from now on.
+    pub(crate) fn join(&self, alias: &AccountId, person: &AccountId) -> Joined {
+        let person = {
             let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
-            if alias == person || aliases.get(alias) == Some(person) || aliases.contains_key(person) {
-                return false;
+            let person = root(&aliases, person).clone();
+            if *alias == person || *root(&aliases, alias) == person {
+                return Joined::Known;
             }
             if aliases.len() >= self.accounts {
-                return false;
+                return Joined::Full;
             }
             aliases.insert(alias.clone(), person.clone());
-        }
-        let Some(own) = self.shard(alias).entries.remove(alias) else { return true };
-        self.shard(person).entries.entry(person.clone()).or_default().join(own);
-        true
+            person
+        };
+        let Some(own) = self.shard(alias).entries.remove(alias) else { return Joined::New };
+        self.shard(&person).entries.entry(person.clone()).or_default().join(own);
+        Joined::New
     }
 
     /// Forgets everything of an account, as somebody unlocked it.
@@ -196,6 +208,16 @@ impl Memory {
         let person = self.person(person);
         self.shard(&person).entries.get_mut(&person).map(change)
     }
+}
+
+/// Whom an identifier leads to, through however many others. There is no way round in a circle: an alias is only ever
+/// led to somebody who is nobody's, and is not itself.
+fn root<'a>(aliases: &'a HashMap<AccountId, AccountId>, account: &'a AccountId) -> &'a AccountId {
+    let mut person = account;
+    while let Some(next) = aliases.get(person) {
+        person = next;
+    }
+    person
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The shield itself: recall, reserve, settle.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::domain::{
@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::gateway::attempts::entry::{Counted, Known, asked};
 use crate::gateway::attempts::ledger::{Away, Ledger, LedgerReceiver};
-use crate::gateway::attempts::memory::Memory;
+use crate::gateway::attempts::memory::{Joined, Memory};
 use crate::gateway::settings::ShieldSettings;
 use crate::identity::{Answered, IdentityError, Sent};
 use crate::store::{Reservation, Settled, Settlement, SlotId, StoreError, Taken};
@@ -24,6 +24,8 @@ pub(crate) struct Shield {
     memory: Arc<Memory>,
     ledger: Ledger,
     slots: SlotIds,
+    /// Whether it was said that identifiers of one person may be counted apart, as there is no room for more.
+    is_full_of_aliases: AtomicBool,
     metrics: Metrics,
 }
 
@@ -54,7 +56,7 @@ impl Shield {
         let memory = Arc::new(Memory::new(settings.accounts));
         let (ledger, receiver) = Ledger::new(settings.store_wait, Arc::clone(&memory), metrics.clone());
         let slots = SlotIds { key: blake3::derive_key("soapgate slots 1", key), count: AtomicU64::new(0) };
-        (Self { memory, ledger, slots, metrics }, receiver)
+        (Self { memory, ledger, slots, is_full_of_aliases: AtomicBool::new(false), metrics }, receiver)
     }
 
     /// Under which account an identifier is counted.
@@ -192,8 +194,12 @@ impl Shield {
 
     /// Counts two identifiers of one person together from now on.
     pub(crate) fn join(&self, alias: &AccountId, person: &AccountId) {
-        if self.memory.join(alias, person) {
-            self.ledger.join(alias.clone(), person.clone());
+        match self.memory.join(alias, person) {
+            Joined::Full if !self.is_full_of_aliases.swap(true, Ordering::Relaxed) => {
+                tracing::error!(account.tag = account_tag(alias), "attempts.aliases_full");
+            }
+            Joined::New => self.ledger.join(alias.clone(), person.clone()),
+            Joined::Full | Joined::Known => {}
         }
     }
 

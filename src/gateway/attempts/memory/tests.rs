@@ -117,8 +117,9 @@ fn identifiers_of_one_person_share_what_was_counted() {
         let from = if *person == barcode { 0 } else { 100 };
         assert_eq!(open_alone(&memory, person, 2, from), 5);
     }
-    assert!(memory.join(&barcode, &primary) && !memory.join(&barcode, &primary));
-    assert!(!memory.join(&primary, &barcode), "no two are each other's alias");
+    assert_eq!(memory.join(&barcode, &primary), Joined::New);
+    assert_eq!(memory.join(&barcode, &primary), Joined::Known);
+    assert_eq!(memory.join(&primary, &barcode), Joined::Known, "no two are each other's alias");
     let person = memory.person(&barcode);
     assert_eq!(person, primary);
     assert_eq!(open_alone(&memory, &person, 1, 200), 0);
@@ -164,4 +165,29 @@ fn what_the_store_was_not_told_is_told_all_at_once_and_counted_meanwhile() {
     memory.told(all.iter().map(|(person, taken)| (person, taken)));
     assert_eq!(open_alone(&memory, &people[1], 2, 100), 4, "told it counts once");
     assert_eq!(memory.untold(&people[1]).len(), 4);
+}
+
+#[test]
+fn who_is_anothers_alias_leads_to_whom_that_one_is_joined_with() {
+    let memory = Memory::new(100);
+    let (mail, barcode, primary) = (account("mail"), account("2001"), account("reader"));
+    assert!(memory.make_room(&mail, NOW) && alone(&memory, &mail, 0, 1));
+    assert_eq!([memory.join(&mail, &barcode), memory.join(&barcode, &primary)], [Joined::New, Joined::New]);
+    assert_eq!([&mail, &barcode, &primary].map(|one| memory.person(one)), [&primary; 3].map(Clone::clone));
+    for (alias, person) in [(&primary, &mail), (&primary, &barcode), (&mail, &primary), (&barcode, &barcode)] {
+        assert_eq!(memory.join(alias, person), Joined::Known, "{alias:?} {person:?}");
+    }
+    assert_eq!(memory.settle(&mail, &slot(0).id, Counted::Refused, NOW), Known::Never, "its slot went with it");
+    let card = account("card");
+    assert_eq!(memory.join(&card, &mail), Joined::New, "through two others");
+    assert_eq!(memory.person(&card), primary);
+}
+
+#[test]
+fn identifiers_beyond_the_room_for_them_are_told_of_and_not_joined() {
+    let memory = Memory::new(2);
+    let primary = account("reader");
+    let joined: Vec<Joined> = (0..4).map(|n| memory.join(&account(&n.to_string()), &primary)).collect();
+    assert_eq!(joined, [Joined::New, Joined::New, Joined::Full, Joined::Full]);
+    assert_eq!(memory.person(&account("3")), account("3"));
 }
