@@ -3,9 +3,11 @@
 pub(crate) mod bench;
 pub(crate) mod books;
 pub(crate) mod client;
+pub(crate) mod clock;
 pub(crate) mod fake;
 pub(crate) mod gateway;
 pub(crate) mod lives;
+pub(crate) mod log;
 pub(crate) mod messages;
 pub(crate) mod process;
 pub(crate) mod scribe;
