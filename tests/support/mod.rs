@@ -1,5 +1,6 @@
 //! What tests of the running server share: a server of their own and a client that sends bytes as they are.
 
+pub(crate) mod asked;
 pub(crate) mod bench;
 pub(crate) mod books;
 pub(crate) mod client;
@@ -12,4 +13,5 @@ pub(crate) mod messages;
 pub(crate) mod process;
 pub(crate) mod scribe;
 pub(crate) mod signin;
+pub(crate) mod step;
 pub(crate) mod until;
