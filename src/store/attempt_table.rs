@@ -221,7 +221,7 @@ async fn reserve_one(write: &mut Write, person: &str, asked: &Reservation) -> Re
     // Its own is there already when an earlier write of it was thought lost.
     slots.retain(|taken| taken.id != asked.id);
     let counted = slots.iter().map(|taken| &taken.slot);
-    let gate = decide(counted, last_success, asked.kind, &asked.caller, &asked.rule, asked.at);
+    let gate = decide(&counted, last_success, asked.kind, &asked.caller, &asked.rule, asked.at);
     if let Gate::Open(kind) = gate {
         let slot = Slot { at: asked.at, caller: asked.caller.clone(), kind, refused: false };
         let taken = Taken { id: asked.id.clone(), slot };

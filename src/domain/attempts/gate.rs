@@ -42,7 +42,7 @@ impl Gate {
 /// small the budget.
 #[must_use]
 pub fn decide<'a>(
-    slots: impl Iterator<Item = &'a Slot> + Clone,
+    slots: &(impl Iterator<Item = &'a Slot> + Clone),
     last_success: Option<Timestamp>,
     kind: SlotKind,
     caller: &Caller,
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn gate(slots: &[Slot], success: Option<i64>, kind: SlotKind, caller: &str) -> Gate {
-        decide(slots.iter(), success.map(minutes_ago), kind, &Caller::stored(caller), &AttemptRule::default(), NOW)
+        decide(&slots.iter(), success.map(minutes_ago), kind, &Caller::stored(caller), &AttemptRule::default(), NOW)
     }
 
     const OPEN: Gate = Gate::Open(SlotKind::First);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn small(slots: &[Slot], kind: SlotKind, rule: &AttemptRule) -> Gate {
-        decide(slots.iter(), None, kind, &Caller::stored("a"), rule, NOW)
+        decide(&slots.iter(), None, kind, &Caller::stored("a"), rule, NOW)
     }
 
     #[test]

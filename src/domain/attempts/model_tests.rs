@@ -89,7 +89,7 @@ impl Life {
         if self.nodes[node].last_accepted == Some(guess) {
             assert_eq!(kind, SlotKind::Own, "the password last accepted asks with a slot of its own");
         }
-        let gate = decide(self.slots.iter(), self.last_success, kind, &caller, &self.rule, self.now);
+        let gate = decide(&self.slots.iter(), self.last_success, kind, &caller, &self.rule, self.now);
         let kind = match gate {
             Gate::Open(kind) => kind,
             Gate::Closed { unknown } => {

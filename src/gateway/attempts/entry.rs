@@ -85,7 +85,7 @@ impl Entry {
         self.own.retain(|(own, _)| own.id != taken.id);
         self.seen.retain(|seen| seen.id != taken.id);
         let Slot { at, caller, kind, .. } = &taken.slot;
-        let gate = decide(self.slots(), self.last_success, *kind, caller, &rule.of_one_node(), *at);
+        let gate = decide(&self.slots(), self.last_success, *kind, caller, &rule.of_one_node(), *at);
         if let Gate::Open(kind) = gate {
             self.own.push((Taken { slot: Slot { kind, ..taken.slot }, ..taken }, known));
         }

@@ -130,9 +130,11 @@ impl Memory {
         }
     }
 
-    /// Notes what the store counts.
+    /// Notes what the store counts for `person`; of an identifier that has become another's meanwhile it counted a part.
     pub(crate) fn see(&self, person: &AccountId, reserved: Reserved) {
-        self.with(person, |entry| entry.see(reserved.slots, reserved.last_success));
+        if let Some(entry) = self.shard(person).entries.get_mut(person) {
+            entry.see(reserved.slots, reserved.last_success);
+        }
     }
 
     /// Notes what became of an attempt; gives what the store knows of its slot.
