@@ -117,14 +117,14 @@ struct Budget {
 }
 
 impl Budget {
-    fn of<'a>(asked: impl Iterator<Item = &'a Asked>, must: impl Fn(&Asked) -> bool, most: u32) -> Self {
+    fn of<'a>(asked: impl Iterator<Item = &'a Asked>, is_sure: impl Fn(&Asked) -> bool, most: u32) -> Self {
         let most = usize::try_from(most).expect("a small number");
         let mut budget = Self { most, taken: 0, refused: 0, has_unknown: false };
         for asked in asked {
-            let must = must(asked) && !asked.may_be_own;
-            budget.taken += usize::from(must);
+            let is_sure = is_sure(asked) && !asked.may_be_own;
+            budget.taken += usize::from(is_sure);
             budget.refused += usize::from(asked.outcome == Outcome::Refused);
-            budget.has_unknown |= must && asked.outcome == Outcome::Unanswered;
+            budget.has_unknown |= is_sure && asked.outcome == Outcome::Unanswered;
         }
         budget
     }

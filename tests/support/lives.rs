@@ -73,14 +73,14 @@ pub(crate) async fn live(seed: u64, steps: usize, url: &DatabaseUrl, driver_url:
     let steps = proptest::collection::vec(step(), steps).new_tree(&mut runner).expect("steps").current();
     let rule = rule().new_tree(&mut runner).expect("a rule").current();
     println!("{rule:?}");
-    let mut life = Life::begin(rule, url, driver_url).await;
+    let mut life = Box::pin(Life::begin(rule, url, driver_url)).await;
     for (at, step) in steps.iter().enumerate() {
         println!("{at}: {step:?}");
-        life.step(step).await;
+        Box::pin(life.step(step)).await;
         life.settled().await;
         life.check();
     }
-    life.end().await;
+    Box::pin(life.end()).await;
 }
 
 fn password(guess: u8) -> String {
