@@ -220,10 +220,10 @@ async fn reserve_one(write: &mut Write, person: &str, asked: &Reservation) -> Re
     let mut slots = rows.iter().map(read).collect::<Result<Vec<Taken>, StoreError>>()?;
     // Its own is there already when an earlier write of it was thought lost.
     slots.retain(|taken| taken.id != asked.id);
-    let counted = slots.iter().map(|taken| &taken.slot);
-    let gate = decide(&counted, last_success, asked.kind, &asked.caller, &asked.rule, asked.at);
+    let (counted, caller) = (slots.iter().map(|taken| &taken.slot), &asked.caller);
+    let gate = decide(&counted, last_success, asked.kind, caller, &asked.rule, asked.at);
     if let Gate::Open(kind) = gate {
-        let slot = Slot { at: asked.at, caller: asked.caller.clone(), kind, refused: false };
+        let slot = Slot { at: asked.at, caller: caller.clone(), kind, refused: false };
         let taken = Taken { id: asked.id.clone(), slot };
         insert(write, person, &taken).await?;
         slots.push(taken);
@@ -254,12 +254,9 @@ async fn insert(write: &mut Write, person: &str, taken: &Taken) -> Result<(), St
 fn read(row: &AnyRow) -> Result<Taken, StoreError> {
     let kind = row::text(row, "kind")?;
     let kind = SlotKind::ALL.into_iter().find(|known| known.label() == kind);
-    let slot = Slot {
-        at: row::time(row, "at")?,
-        caller: Caller::stored(&row::text(row, "caller")?),
-        kind: kind.ok_or_else(|| StoreError::unreadable("kind"))?,
-        refused: row::yes(row, "refused")?,
-    };
+    let kind = kind.ok_or_else(|| StoreError::unreadable("kind"))?;
+    let (at, caller) = (row::time(row, "at")?, Caller::stored(&row::text(row, "caller")?));
+    let slot = Slot { at, caller, kind, refused: row::yes(row, "refused")? };
     Ok(Taken { id: SlotId::from(row::text(row, "id")?.as_str()), slot })
 }
 
