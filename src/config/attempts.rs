@@ -100,15 +100,17 @@ fn check_budget(section: &Section<'_>, own: &Section<'_>, identity: &IdentitySet
     let Some(lock_after) = identity.lock_after.map(NonZeroU32::get) else { return };
     let most = identity.attempts.per_account;
     if most + 1 >= lock_after && !own.is_broken("per_account") && !section.is_broken("lock_after") {
-        let text = format!(
-            "is {lock_after}, but attempts.per_account = {most} lets {} through; write {} in [identity.attempts] or less",
-            most + 1,
-            if lock_after > 2 {
-                format!("per_account = {}", lock_after - 2)
-            } else {
-                "no smaller lock_after".to_owned()
-            },
-        );
+        let text = if lock_after > 2 {
+            format!(
+                "is {lock_after}, but attempts.per_account = {most} lets {} through; write per_account = {} in [identity.attempts] or less",
+                most + 1,
+                lock_after - 2
+            )
+        } else {
+            format!(
+                "is {lock_after}, but the smallest budget, per_account = 1, lets 2 through: no budget keeps a service from locking that locks after so few; have it lock after 3 or more, and write that here"
+            )
+        };
         section.complain("lock_after", text);
     }
 }

@@ -175,6 +175,16 @@ fn the_budget_stays_below_the_lock_of_its_service() {
     );
     check_whole(&text.replace("lock_after = 11\n", "lock_after = 11\n[identity.attempts]\nper_account = 9\n"), &[]);
     check_whole(&text.replace("lock_after = 11", "lock_after = 0"), &[]);
+    let smallest = "[identity.attempts]\nper_account = 1\n";
+    check_whole(&text.replace("lock_after = 11\n", &format!("lock_after = 3\n{smallest}")), &[]);
+    for few in [1, 2] {
+        check_whole(
+            &text.replace("lock_after = 11\n", &format!("lock_after = {few}\n{smallest}")),
+            &[&format!(
+                "c:6: identity[0].lock_after: is {few}, but the smallest budget, per_account = 1, lets 2 through: no budget keeps a service from locking that locks after so few; have it lock after 3 or more, and write that here"
+            )],
+        );
+    }
 }
 
 #[test]

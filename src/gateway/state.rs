@@ -110,7 +110,7 @@ impl Gateway {
         let (flags, receiver) = FlagQueue::new(settings.flags.queue, metrics.clone());
         let (first_accepted, accepted_receiver) = mpsc::channel(ACCEPTED_WAITING);
         let asks = TaskTracker::new();
-        let (shield, ledger_receiver) = Shield::new(&settings.shield, metrics.clone());
+        let (shield, ledger_receiver) = Shield::new(&settings.shield, &keys.cache, metrics.clone());
         let shield = (shield, CallerRates::new(&settings.shield.rates));
         let verifier =
             Verifier::new(&settings.cache, keys.cache, shield, asks.clone(), Arc::clone(&clock), metrics.clone());

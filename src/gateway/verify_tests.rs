@@ -58,7 +58,7 @@ impl IdentityService for Slow {
 
 fn verifier() -> Arc<Verifier> {
     let metrics = Metrics::new();
-    let (shield, _) = Shield::new(&ShieldSettings::default(), metrics.clone());
+    let (shield, _) = Shield::new(&ShieldSettings::default(), &[1; 32], metrics.clone());
     let shield = (shield, CallerRates::new(&RateSettings::default()));
     let (asks, clock) = (TaskTracker::new(), Arc::new(Still));
     Arc::new(Verifier::new(&CacheSettings::default(), [1; 32], shield, asks, clock, metrics))

@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::domain::{AccountId, Caller, Gate, Slot, SlotKind, Timestamp, decide};
-use crate::store::attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
+use crate::store::attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId, Taken};
 use crate::store::changes::{self, Change};
 use crate::store::database::{Write, again};
 use crate::store::patience::in_time;
@@ -86,17 +86,17 @@ impl AttemptTable {
         write.commit().await
     }
 
-    async fn note_once(&self, taken: &[(AccountId, Slot)]) -> Result<(), StoreError> {
+    async fn note_once(&self, taken: &[(AccountId, Taken)]) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
-        let mut ordered: BTreeMap<String, Vec<&(AccountId, Slot)>> = BTreeMap::new();
+        let mut ordered: BTreeMap<String, Vec<&(AccountId, Taken)>> = BTreeMap::new();
         for one in taken {
             ordered.entry(person(&mut write, &one.0).await?).or_default().push(one);
         }
         for (subject, slots) in ordered {
-            for (account, slot) in slots {
-                touch(&mut write, &subject, slot.at).await?;
+            for (account, taken) in slots {
+                touch(&mut write, &subject, taken.slot.at).await?;
                 still_is(&mut write, account, &subject).await?;
-                insert(&mut write, &subject, slot).await?;
+                insert(&mut write, &subject, taken).await?;
             }
         }
         write.commit().await
@@ -118,7 +118,7 @@ impl AttemptStore for AttemptTable {
         Box::pin(in_time(again(|| self.settle_once(settled))))
     }
 
-    fn note<'a>(&'a self, taken: &'a [(AccountId, Slot)]) -> AttemptFuture<'a, ()> {
+    fn note<'a>(&'a self, taken: &'a [(AccountId, Taken)]) -> AttemptFuture<'a, ()> {
         Box::pin(in_time(again(|| self.note_once(taken))))
     }
 
@@ -196,8 +196,8 @@ async fn touch(write: &mut Write, person: &str, at: Timestamp) -> Result<(), Sto
 }
 
 async fn reserve_one(write: &mut Write, person: &str, asked: &Reservation) -> Result<Reserved, StoreError> {
-    for slot in &asked.unsaved {
-        insert(write, person, slot).await?;
+    for taken in &asked.untold {
+        insert(write, person, taken).await?;
     }
     let connection: &mut AnyConnection = write;
     sqlx::query("DELETE FROM attempt_slot WHERE subject = $1 AND at <= $2")
@@ -212,49 +212,52 @@ async fn reserve_one(write: &mut Write, person: &str, asked: &Reservation) -> Re
         .await
         .map_err(StoreError::during("count attempts"))?;
     let last_success = row::optional_time(&account, "last_success")?;
-    let rows = sqlx::query("SELECT at, caller, kind, refused FROM attempt_slot WHERE subject = $1 ORDER BY at")
+    let rows = sqlx::query("SELECT id, at, caller, kind, refused FROM attempt_slot WHERE subject = $1 ORDER BY at")
         .bind(person)
         .fetch_all(&mut *connection)
         .await
         .map_err(StoreError::during("count attempts"))?;
-    let mut slots = rows.iter().map(read).collect::<Result<Vec<Slot>, StoreError>>()?;
-    let gate = decide(&slots, last_success, asked.kind, &asked.caller, &asked.rule, asked.at);
-    let mut id = None;
+    let mut slots = rows.iter().map(read).collect::<Result<Vec<Taken>, StoreError>>()?;
+    // Its own is there already when an earlier write of it was thought lost.
+    slots.retain(|taken| taken.id != asked.id);
+    let (counted, caller) = (slots.iter().map(|taken| &taken.slot), &asked.caller);
+    let gate = decide(&counted, last_success, asked.kind, caller, &asked.rule, asked.at);
     if let Gate::Open(kind) = gate {
-        let slot = Slot { at: asked.at, caller: asked.caller.clone(), kind, refused: false };
-        id = Some(insert(write, person, &slot).await?);
-        slots.push(slot);
+        let slot = Slot { at: asked.at, caller: caller.clone(), kind, refused: false };
+        let taken = Taken { id: asked.id.clone(), slot };
+        insert(write, person, &taken).await?;
+        slots.push(taken);
     }
-    Ok(Reserved { gate, slot: id, slots, last_success })
+    Ok(Reserved { gate, slots, last_success })
 }
 
-async fn insert(write: &mut Write, person: &str, slot: &Slot) -> Result<SlotId, StoreError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(StoreError::random)?;
-    let id = SlotId(format!("{:032x}", u128::from_be_bytes(random)).into_boxed_str());
+/// Adds a slot, or says of one that is there already what is known of it now.
+async fn insert(write: &mut Write, person: &str, taken: &Taken) -> Result<(), StoreError> {
     let connection: &mut AnyConnection = write;
-    sqlx::query("INSERT INTO attempt_slot (id, subject, at, caller, kind, refused) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(id.0.as_ref())
-        .bind(person)
-        .bind(slot.at.as_millis())
-        .bind(slot.caller.as_str())
-        .bind(slot.kind.label())
-        .bind(i64::from(slot.refused))
-        .execute(connection)
-        .await
-        .map_err(StoreError::during("reserve an attempt"))?;
-    Ok(id)
+    sqlx::query(
+        "INSERT INTO attempt_slot (id, subject, at, caller, kind, refused) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, refused = CASE WHEN excluded.refused > attempt_slot.refused \
+         THEN excluded.refused ELSE attempt_slot.refused END",
+    )
+    .bind(taken.id.0.as_ref())
+    .bind(person)
+    .bind(taken.slot.at.as_millis())
+    .bind(taken.slot.caller.as_str())
+    .bind(taken.slot.kind.label())
+    .bind(i64::from(taken.slot.refused))
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(StoreError::during("reserve an attempt"))
 }
 
-fn read(row: &AnyRow) -> Result<Slot, StoreError> {
+fn read(row: &AnyRow) -> Result<Taken, StoreError> {
     let kind = row::text(row, "kind")?;
     let kind = SlotKind::ALL.into_iter().find(|known| known.label() == kind);
-    Ok(Slot {
-        at: row::time(row, "at")?,
-        caller: Caller::stored(&row::text(row, "caller")?),
-        kind: kind.ok_or_else(|| StoreError::unreadable("kind"))?,
-        refused: row::yes(row, "refused")?,
-    })
+    let kind = kind.ok_or_else(|| StoreError::unreadable("kind"))?;
+    let (at, caller) = (row::time(row, "at")?, Caller::stored(&row::text(row, "caller")?));
+    let slot = Slot { at, caller, kind, refused: row::yes(row, "refused")? };
+    Ok(Taken { id: SlotId::from(row::text(row, "id")?.as_str()), slot })
 }
 
 async fn settle_one(write: &mut Write, settlement: &Settlement) -> Result<(), StoreError> {

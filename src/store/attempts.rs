@@ -18,9 +18,21 @@ impl From<&str> for SlotId {
     }
 }
 
+/// A slot that is taken, under an id that was given to it when it was asked for: however often the store is told of it, it
+/// counts once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its id.
+    pub id: SlotId,
+    /// The slot.
+    pub slot: Slot,
+}
+
 /// A slot asked for: one for each question to an identity service.
 #[derive(Clone, Debug)]
 pub struct Reservation {
+    /// The id of the slot: random, and never used before.
+    pub id: SlotId,
     /// The account asked about.
     pub account: AccountId,
     /// Who asks.
@@ -32,18 +44,16 @@ pub struct Reservation {
     /// When.
     pub at: Timestamp,
     /// Slots that the node took while the store was away: they are written first.
-    pub unsaved: Vec<Slot>,
+    pub untold: Vec<Taken>,
 }
 
 /// What became of a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reserved {
-    /// Whether the question may be asked.
+    /// Whether the question may be asked: exactly then the slot is taken.
     pub gate: Gate,
-    /// The slot; `Some` exactly when it may.
-    pub slot: Option<SlotId>,
     /// Every slot that still counts for the person, the new one included.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<Taken>,
     /// When the person last signed in.
     pub last_success: Option<Timestamp>,
 }
@@ -78,8 +88,8 @@ pub trait AttemptStore: Send + Sync {
     /// Notes what became of slots. Slots that are gone are passed over; to say it twice changes nothing.
     fn settle<'a>(&'a self, settled: &'a [Settlement]) -> AttemptFuture<'a, ()>;
 
-    /// Counts slots that a node took without the store.
-    fn note<'a>(&'a self, taken: &'a [(AccountId, Slot)]) -> AttemptFuture<'a, ()>;
+    /// Counts slots that a node took without the store; to say it twice changes nothing.
+    fn note<'a>(&'a self, taken: &'a [(AccountId, Taken)]) -> AttemptFuture<'a, ()>;
 
     /// Counts `alias` under `person` from now on, with what was counted under it.
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()>;

@@ -121,9 +121,7 @@ impl Database {
     /// server does not give the memory back.
     pub(crate) async fn write_long(&self) -> Result<Write, StoreError> {
         let mut write = self.write().await?;
-        if let Some(statement) = self.engine.long_write() {
-            write.execute(statement).await.map_err(StoreError::during("begin a write"))?;
-        }
+        write.execute(self.engine.long_write()).await.map_err(StoreError::during("begin a write"))?;
         Ok(write)
     }
 

@@ -71,10 +71,10 @@ impl Engine {
     }
 
     /// Said in a write of many rows, right after its beginning.
-    pub(crate) const fn long_write(self) -> Option<&'static str> {
+    pub(crate) const fn long_write(self) -> &'static str {
         match self {
-            Self::Postgres => Some(postgres::LONG_WRITE),
-            Self::Sqlite => Some(sqlite::LONG_WRITE),
+            Self::Postgres => postgres::LONG_WRITE,
+            Self::Sqlite => sqlite::LONG_WRITE,
         }
     }
 

@@ -33,7 +33,7 @@ mod usage_rows;
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
 pub use archive::{Archive, ArchiveError, Copied, Restored};
 pub use attempt_table::AttemptTable;
-pub use attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId};
+pub use attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId, Taken};
 pub use changes::{Change, ChangeTable};
 pub use database::Database;
 pub use engine::DatabaseUrl;

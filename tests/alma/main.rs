@@ -6,6 +6,7 @@ mod answers;
 mod fake;
 mod faults;
 mod guard;
+mod guessing_away;
 mod lives;
 mod outage;
 mod report;

@@ -1,13 +1,16 @@
 //! What the lock-out shield lets through to a service that locks, whatever the old integrations do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answers::account;
 use crate::config;
 use crate::fake::{FakeAlma, User};
 use crate::support::client::{Connection, exchange};
+use crate::support::clock::TestClock;
 use crate::support::fake::fault::Fault;
-use crate::support::gateway::TestGateway;
+use crate::support::gateway::{Population, TestGateway};
+use crate::support::log::Log;
 use crate::support::signin::{Told, register, request, sign_in, told};
 use crate::support::until::until;
 
@@ -153,9 +156,10 @@ async fn a_stale_password_that_becomes_right_is_let_in_at_its_recheck_or_after_a
 async fn a_hundred_first_calls_at_once_are_one_question_whoever_hangs_up() {
     let alma = alma_with_reader().await;
     let gateway = TestGateway::start(&config(&alma, "")).await;
-    alma.fault(Fault::Slow(Duration::from_millis(300)));
+    alma.fault(Fault::Slow(Duration::from_millis(500)));
     let mut first = Connection::open(gateway.soap).await;
     first.send(&request("demo", "reader", "right")).await;
+    until("the service is asked about the first", async || alma.requests_about("reader") == 1).await;
     let calls: Vec<_> = (0..100)
         .map(|_| {
             let address = gateway.soap;
@@ -166,7 +170,7 @@ async fn a_hundred_first_calls_at_once_are_one_question_whoever_hangs_up() {
     for call in calls {
         assert_eq!(call.await.expect("no panic"), Told::Yes);
     }
-    assert_eq!(alma.sign_ins("reader"), 1);
+    assert_eq!((alma.sign_ins("reader"), alma.requests_about("reader")), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,4 +185,83 @@ async fn two_identifiers_of_one_person_share_a_budget_once_they_are_known() {
         sign_in(&gateway, "demo", "reader", &format!("primary {guess}")).await;
     }
     assert_eq!(alma.failures("reader"), 4, "one person, one integration");
+}
+
+#[tokio::test]
+async fn every_closing_opening_and_unlocking_is_told_once_in_the_log() {
+    let (log, clock, alma) = (Log::capture(), Arc::new(TestClock::default()), alma_with_reader().await);
+    let gateway =
+        TestGateway::start_at(&config(&alma, "second_look = false"), &[Population::demo()], clock.clone(), |_| {})
+            .await;
+    let told = |log: &Log| ["attempts.closed", "attempts.opened", "attempts.cleared"].map(|event| log.of(event).len());
+    for guess in 0..10 {
+        assert_eq!(sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await, Told::No);
+        assert_eq!(told(&log), [usize::from(guess >= 4), 0, 0], "guess {guess}");
+    }
+    let closed = log.of("attempts.closed").remove(0);
+    assert_eq!((&closed["level"], &closed["outcome_unknown"]), (&"WARN".into(), &false.into()), "{closed}");
+    assert_eq!(closed["integration.id"], "01DEMO_INST/demo", "{closed}");
+    clock.advance(Duration::from_mins(30));
+    for guess in 10..13 {
+        assert_eq!(sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await, Told::No);
+        assert_eq!(told(&log), [1, 1, 0]);
+    }
+    let opened = log.of("attempts.opened").remove(0);
+    assert_eq!(opened["account.tag"], closed["account.tag"]);
+    gateway.beside().await.accounts().clear_attempts(&account("reader")).await.expect("cleared");
+    until("the unlock is told", async || told(&log) == [1, 1, 1]).await;
+    assert_eq!(log.of("attempts.cleared")[0]["account.tag"], closed["account.tag"]);
+    assert!(!log.text().contains("reader") && !log.text().contains("guess 1"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_full_table_gives_new_accounts_no_answer_while_known_ones_go_on() {
+    let (log, alma) = (Log::capture(), alma_with_reader().await);
+    let gateway = TestGateway::start_tuned(&config(&alma, "second_look = false"), |settings| {
+        // One for each of the table's parts.
+        settings.shield.accounts = 16;
+        (settings.shield.rates.per_source, settings.shield.rates.per_integration) = (50_000, 50_000);
+    })
+    .await;
+    assert_eq!(sign_in(&gateway, "demo", "reader", "guess").await, Told::No);
+    let mut new = [0, 0];
+    for n in 0..200 {
+        match sign_in(&gateway, "demo", &format!("stranger{n}"), "guess").await {
+            Told::No => new[0] += 1,
+            Told::Outage => new[1] += 1,
+            Told::Yes => panic!("stranger{n} was let in"),
+        }
+    }
+    assert!(new[0] <= 15 && new[1] >= 185, "{new:?}: as many as there was room for were asked");
+    assert_eq!(log.of("attempts.table_full").len(), new[1]);
+    assert_eq!(alma.presented().iter().filter(|one| one.starts_with("stranger")).count(), new[0]);
+    assert_eq!(sign_in(&gateway, "demo", "reader", "guess").await, Told::No, "remembered");
+    assert_eq!(sign_in(&gateway, "demo", "reader", "another guess").await, Told::No);
+    assert_eq!(alma.failures("reader"), 2);
+    assert_eq!(sign_in(&gateway, "demo", "reader", "right").await, Told::Yes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_smallest_budget_a_time_out_is_no_refusal_and_a_password_set_right_is_asked() {
+    let (clock, alma) = (Arc::new(TestClock::default()), alma_with_reader().await);
+    let protection = "second_look = false\nlock_after = 3\ntimeout = \"1s\"\n[identity.attempts]\nper_account = 1";
+    let gateway = TestGateway::start_at(&config(&alma, protection), &[Population::demo()], clock.clone(), |_| {}).await;
+    alma.fault(Fault::Blackhole);
+    assert_eq!(sign_in(&gateway, "demo", "reader", "right").await, Told::Outage);
+    alma.fault(Fault::None);
+    assert_eq!(
+        sign_in(&gateway, "demo", "reader", "right").await,
+        Told::Outage,
+        "nobody knows what became of the first"
+    );
+    clock.advance(Duration::from_mins(30));
+    assert_eq!(sign_in(&gateway, "demo", "reader", "right").await, Told::Yes);
+
+    alma.add(User::new(&["other"], Some("new")));
+    assert_eq!(sign_in(&gateway, "demo", "other", "stale").await, Told::No);
+    alma.set_password("other", "stale");
+    clock.advance(Duration::from_mins(29));
+    assert_eq!(sign_in(&gateway, "demo", "other", "stale").await, Told::No, "its one slot is taken");
+    clock.advance(Duration::from_mins(1));
+    assert_eq!(sign_in(&gateway, "demo", "other", "stale").await, Told::Yes);
 }

@@ -6,13 +6,13 @@ use sqlx::{AnyConnection, Connection as _, Executor as _};
 use crate::support::gateway::TestGateway;
 use crate::without_store::{Store, alma_with_patrons, go_away_under_load, start, stop_while_away};
 
-struct Locked {
+pub(crate) struct Locked {
     url: String,
     blocker: Option<AnyConnection>,
 }
 
 impl Locked {
-    fn new(gateway: &TestGateway) -> Self {
+    pub(crate) fn new(gateway: &TestGateway) -> Self {
         Self { url: format!("sqlite:{}", gateway.database_file().display()), blocker: None }
     }
 }

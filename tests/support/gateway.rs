@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 use soapgate::app::{Server, SystemClock, open_database};
 use soapgate::config::{self, Settings};
@@ -75,6 +77,25 @@ pub(crate) struct TestGateway {
     settings: Settings,
     clock: Arc<dyn Clock>,
     folder: TempDir,
+    apart: Option<Apart>,
+}
+
+/// A runtime of a server's own: with it, the server's tasks end wherever they are.
+struct Apart(Option<Runtime>);
+
+impl Apart {
+    fn new() -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self(Some(runtime.expect("a runtime")))
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl TestGateway {
@@ -101,13 +122,29 @@ impl TestGateway {
         tune: impl FnOnce(&mut Settings),
     ) -> Self {
         let (folder, settings) = prepare(config, populations, tune).await;
-        Self::serve(settings, clock, folder).await
+        Self::serve(settings, clock, folder, None).await
     }
 
-    async fn serve(settings: Settings, clock: Arc<dyn Clock>, folder: TempDir) -> Self {
-        let server = Server::start_at(settings.clone(), Arc::clone(&clock)).await.expect("a server");
+    /// The same on a runtime of its own, so that it can be killed.
+    pub(crate) async fn start_apart(
+        config: &str,
+        populations: &[Population],
+        clock: Arc<dyn Clock>,
+        tune: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let (folder, settings) = prepare(config, populations, tune).await;
+        Self::serve(settings, clock, folder, Some(Apart::new())).await
+    }
+
+    async fn serve(settings: Settings, clock: Arc<dyn Clock>, folder: TempDir, apart: Option<Apart>) -> Self {
+        let starting = Server::start_at(settings.clone(), Arc::clone(&clock));
+        let server = match apart.as_ref().and_then(|apart| apart.0.as_ref()) {
+            None => starting.await,
+            Some(runtime) => runtime.spawn(starting).await.expect("no panic"),
+        };
+        let server = server.expect("a server");
         let (soap, management) = (server.soap, server.management);
-        Self { server, soap, management, settings, clock, folder }
+        Self { server, soap, management, settings, clock, folder, apart }
     }
 
     /// Stops it in order and starts it again on the same database.
@@ -117,9 +154,19 @@ impl TestGateway {
 
     /// Stops it in order.
     pub(crate) async fn stop(self) -> Stopped {
-        let Self { server, settings, clock, folder, .. } = self;
+        let Self { server, settings, clock, folder, apart, .. } = self;
         server.stop().await.expect("it stops");
-        Stopped { settings, clock, folder }
+        Stopped { settings, clock, folder, apart }
+    }
+
+    /// Ends it in the middle of whatever it does; it must have been started apart.
+    pub(crate) async fn kill(self) -> Stopped {
+        let Self { server, settings, clock, folder, apart, .. } = self;
+        let runtime = apart.and_then(|mut apart| apart.0.take()).expect("a runtime of its own");
+        let killing = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(10)));
+        killing.await.expect("it is gone");
+        drop(server);
+        Stopped { settings, clock, folder, apart: Some(Apart::new()) }
     }
 
     /// The database's file.
@@ -163,12 +210,13 @@ pub(crate) struct Stopped {
     settings: Settings,
     clock: Arc<dyn Clock>,
     folder: TempDir,
+    apart: Option<Apart>,
 }
 
 impl Stopped {
     /// Starts it again on the same database.
     pub(crate) async fn start(self) -> TestGateway {
-        TestGateway::serve(self.settings, self.clock, self.folder).await
+        TestGateway::serve(self.settings, self.clock, self.folder, self.apart).await
     }
 
     /// A file in its data folder.

@@ -38,10 +38,11 @@ impl Gate {
 ///
 /// A window holds at most `per_account` slots and one of the password last accepted; a caller at most
 /// `per_integration` of them; a day since the last success at most `per_day`. Guesses that are asked again take at most
-/// half of each.
+/// half of each, and at least one: a refused password that was set right meanwhile is asked when its turn comes, however
+/// small the budget.
 #[must_use]
-pub fn decide(
-    slots: &[Slot],
+pub fn decide<'a>(
+    slots: &(impl Iterator<Item = &'a Slot> + Clone),
     last_success: Option<Timestamp>,
     kind: SlotKind,
     caller: &Caller,
@@ -51,13 +52,13 @@ pub fn decide(
     let in_window = |slot: &&Slot| now.since(slot.at) < rule.window;
     // A slot of the very moment of the success may have come after it.
     let in_day = |slot: &&Slot| now.since(slot.at) < DAY && last_success.is_none_or(|success| slot.at >= success);
-    let own_is_free = || !slots.iter().filter(in_window).any(|slot| slot.kind == SlotKind::Own);
+    let own_is_free = || !slots.clone().filter(in_window).any(|slot| slot.kind == SlotKind::Own);
     let kind = match kind {
         SlotKind::Own if own_is_free() => return Gate::Open(SlotKind::Own),
         SlotKind::Own | SlotKind::First => SlotKind::First,
         SlotKind::Again => SlotKind::Again,
     };
-    let common = || slots.iter().filter(|slot| slot.kind != SlotKind::Own);
+    let common = || slots.clone().filter(|slot| slot.kind != SlotKind::Own);
     let of_caller = |slot: &&Slot| slot.caller == *caller;
     let again = |slot: &&Slot| slot.kind == SlotKind::Again;
     let mut budgets = vec![
@@ -65,11 +66,12 @@ pub fn decide(
         Budget::of(common().filter(in_window).filter(of_caller), rule.per_integration),
         Budget::of(common().filter(in_day), rule.per_day),
     ];
+    let half = |budget: u32| (budget / 2).max(1);
     if kind == SlotKind::Again {
         budgets.extend([
-            Budget::of(common().filter(in_window).filter(again), rule.per_account / 2),
-            Budget::of(common().filter(in_window).filter(of_caller).filter(again), rule.per_integration / 2),
-            Budget::of(common().filter(in_day).filter(again), rule.per_day / 2),
+            Budget::of(common().filter(in_window).filter(again), half(rule.per_account)),
+            Budget::of(common().filter(in_window).filter(of_caller).filter(again), half(rule.per_integration)),
+            Budget::of(common().filter(in_day).filter(again), half(rule.per_day)),
         ]);
     }
     budgets.retain(|budget| budget.is_spent);
@@ -82,13 +84,14 @@ pub fn decide(
 /// One budget that some slots share.
 struct Budget {
     is_spent: bool,
-    /// Whether the outcome of one of them is not known.
+    /// Whether nobody can say that a guess is wrong for which it has no room: the outcome of one of the slots is not
+    /// known, or it has no room for any guess (a small budget that is shared by many nodes).
     unknown: bool,
 }
 
 impl Budget {
     fn of<'a>(slots: impl Iterator<Item = &'a Slot>, most: u32) -> Self {
-        let (mut taken, mut unknown) = (0_usize, false);
+        let (mut taken, mut unknown) = (0_usize, most == 0);
         for slot in slots {
             taken += 1;
             unknown |= !slot.refused;
@@ -112,7 +115,7 @@ mod tests {
     }
 
     fn gate(slots: &[Slot], success: Option<i64>, kind: SlotKind, caller: &str) -> Gate {
-        decide(slots, success.map(minutes_ago), kind, &Caller::stored(caller), &AttemptRule::default(), NOW)
+        decide(&slots.iter(), success.map(minutes_ago), kind, &Caller::stored(caller), &AttemptRule::default(), NOW)
     }
 
     const OPEN: Gate = Gate::Open(SlotKind::First);
@@ -163,6 +166,36 @@ mod tests {
         let five: Vec<Slot> = (0..5).map(|n| slot(5, &n.to_string(), SlotKind::Again)).collect();
         assert_eq!(gate(&five, None, SlotKind::Again, "new"), CLOSED);
         assert_eq!(gate(&five, None, SlotKind::First, "new"), OPEN);
+    }
+
+    fn small(slots: &[Slot], kind: SlotKind, rule: &AttemptRule) -> Gate {
+        decide(&slots.iter(), None, kind, &Caller::stored("a"), rule, NOW)
+    }
+
+    #[test]
+    fn a_budget_of_one_asks_again_when_the_window_has_moved_on() {
+        let again = Gate::Open(SlotKind::Again);
+        for rule in [
+            AttemptRule { per_account: 1, per_integration: 1, per_day: 1, ..AttemptRule::default() },
+            AttemptRule { per_integration: 1, ..AttemptRule::default() },
+            AttemptRule { per_account: 3, per_integration: 1, ..AttemptRule::default() },
+        ] {
+            assert_eq!(small(&[], SlotKind::Again, &rule), again, "{rule:?}");
+            for kind in [SlotKind::Again, SlotKind::First] {
+                assert_eq!(small(&[slot(29, "a", kind)], SlotKind::Again, &rule), CLOSED, "{rule:?}");
+                let may = if rule.per_day == 1 { CLOSED } else { again };
+                assert_eq!(small(&[slot(30, "a", kind)], SlotKind::Again, &rule), may, "{rule:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_budget_in_which_there_is_room_for_nobody_says_no_to_nobody() {
+        let rule = AttemptRule { per_account: 1, per_integration: 1, nodes: 2, ..AttemptRule::default() };
+        for kind in [SlotKind::Again, SlotKind::First] {
+            assert_eq!(small(&[], kind, &rule.of_one_node()), Gate::Closed { unknown: true });
+        }
+        assert_eq!(small(&[], SlotKind::Own, &rule.of_one_node()), Gate::Open(SlotKind::Own));
     }
 
     #[test]

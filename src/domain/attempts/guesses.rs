@@ -75,9 +75,10 @@ impl Guesses {
         match guess.said {
             Said::Refused(rejection) if stands => Recall::Refused(rejection),
             Said::MustChange if stands && refuses_must_change => Recall::Refused(Rejection::MustChange),
-            Said::Accepted | Said::MustChange | Said::Refused(_) | Said::Unknown => {
-                Recall::Ask(if own { SlotKind::Own } else { SlotKind::Again })
-            }
+            Said::Accepted | Said::MustChange | Said::Refused(_) | Said::Unknown if own => Recall::Ask(SlotKind::Own),
+            Said::Accepted | Said::MustChange | Said::Refused(_) => Recall::Ask(SlotKind::Again),
+            // An outage is no refusal that is remembered: who met one is asked as if for the first time.
+            Said::Unknown => Recall::Ask(SlotKind::First),
         }
     }
 
@@ -214,9 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_outcome_is_asked_again_at_once() {
+    fn an_unknown_outcome_is_asked_at_once_as_if_for_the_first_time() {
         let guesses = noted(&[(WRONG, Said::Unknown, 0)]);
-        assert_eq!(guesses.recall(&WRONG, false, at(0)), Recall::Ask(SlotKind::Again));
+        assert_eq!(guesses.recall(&WRONG, false, at(0)), Recall::Ask(SlotKind::First));
+        let guesses = noted(&[(WRONG, NO, 0), (WRONG, Said::Unknown, 10)]);
+        assert_eq!(guesses.recall(&WRONG, false, at(10)), Recall::Ask(SlotKind::First));
+        let guesses = noted(&[(RIGHT, Said::Accepted, 0), (RIGHT, Said::Unknown, 1)]);
+        assert_eq!(guesses.recall(&RIGHT, false, at(1)), Recall::Ask(SlotKind::Own));
     }
 
     #[test]

@@ -34,9 +34,9 @@ impl Caller {
 /// What kind of guess a slot is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SlotKind {
-    /// A guess that was asked before and is asked again.
+    /// A guess that was refused before and is asked again.
     Again,
-    /// A guess that was not asked before, as far as this process remembers.
+    /// A guess of which this process remembers no answer.
     First,
     /// The password last accepted for the account: it has a slot that no other guess can take.
     Own,

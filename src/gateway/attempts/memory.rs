@@ -6,30 +6,24 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::domain::{
-    AccountId, AttemptRule, Caller, DAY, Gate, GuessTag, Guesses, Recall, Repeat, Said, Slot, SlotKind, Timestamp,
-    decide,
-};
+use crate::domain::{AccountId, AttemptRule, Caller, Gate, GuessTag, Recall, Repeat, Said, SlotKind, Timestamp};
+use crate::gateway::attempts::entry::{Counted, Entry, Known};
+use crate::store::{Reserved, SlotId, Taken};
 
 /// Parts that are locked apart.
 const SHARDS: usize = 16;
 /// How often a full part is looked through for accounts that need not be remembered.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Callers of one account whose closing is told.
-const TOLD: usize = 16;
-
-/// What became of an attempt, as it is counted.
+/// What became of two identifiers that are one person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Counted {
-    /// Right: no attempt after all, and a new day begins.
-    Accepted,
-    /// Refused: the slot stays taken.
-    Refused,
-    /// Nobody knows: the slot stays taken.
-    Unknown,
-    /// Never sent: no attempt.
-    Unsent,
+pub(crate) enum Joined {
+    /// There is no room to remember one more alias: they are counted apart.
+    Full,
+    /// They were counted together already.
+    Known,
+    /// They are from now on.
+    New,
 }
 
 /// Every account that this node remembers.
@@ -47,41 +41,6 @@ struct Shard {
     swept: Option<Timestamp>,
 }
 
-#[derive(Default)]
-struct Entry {
-    guesses: Guesses,
-    /// As the store last counted.
-    seen: Vec<Slot>,
-    /// Taken without the store, under way.
-    pending: Vec<Slot>,
-    /// Taken without the store, and over: to be told to it.
-    unsaved: Vec<Slot>,
-    last_success: Option<Timestamp>,
-    /// Callers that were told that the budget is spent.
-    closed: Vec<Caller>,
-}
-
-impl Entry {
-    fn is_live(&self, now: Timestamp) -> bool {
-        let counts = |slot: &Slot| now.since(slot.at) < DAY;
-        self.guesses.is_live(now)
-            || !self.pending.is_empty()
-            || self.unsaved.iter().any(counts)
-            || self.seen.iter().any(counts)
-    }
-
-    /// Takes one slot like `slot` off `slots`, or marks it; false when there is none.
-    fn settle_in(slots: &mut Vec<Slot>, slot: &Slot, counted: Counted) -> bool {
-        let Some(at) = slots.iter().position(|held| held == slot) else { return false };
-        match counted {
-            Counted::Accepted | Counted::Unsent => drop(slots.remove(at)),
-            Counted::Refused => slots[at].refused = true,
-            Counted::Unknown => {}
-        }
-        true
-    }
-}
-
 impl Memory {
     /// Room for `accounts`.
     pub(crate) fn new(accounts: usize) -> Self {
@@ -95,8 +54,7 @@ impl Memory {
 
     /// Under which account an identifier is counted.
     pub(crate) fn person(&self, account: &AccountId) -> AccountId {
-        let aliases = self.aliases.read().unwrap_or_else(PoisonError::into_inner);
-        aliases.get(account).unwrap_or(account).clone()
+        root(&self.aliases.read().unwrap_or_else(PoisonError::into_inner), account).clone()
     }
 
     /// What to do with a guess.
@@ -132,100 +90,57 @@ impl Memory {
         true
     }
 
-    /// Slots that the store has not been told of.
-    pub(crate) fn take_unsaved(&self, person: &AccountId) -> Vec<Slot> {
-        self.with(person, |entry| std::mem::take(&mut entry.unsaved)).unwrap_or_default()
+    /// Counts a slot while the store is asked for it.
+    pub(crate) fn ask(&self, person: &AccountId, taken: Taken) {
+        self.with(person, |entry| entry.ask(taken));
     }
 
-    /// Keeps them, as the store was not told after all.
-    pub(crate) fn keep_unsaved(&self, person: &AccountId, slots: Vec<Slot>) {
-        self.with(person, |entry| entry.unsaved.extend(slots));
+    /// Ends that, as the store has answered.
+    pub(crate) fn answered(&self, person: &AccountId, id: &SlotId, gate: Gate) {
+        self.with(person, |entry| entry.answered(id, gate));
     }
 
-    /// Every slot that the store has not been told of. From now on they count as told.
-    pub(crate) fn take_all_unsaved(&self) -> Vec<(AccountId, Slot)> {
+    /// Judges and takes a slot without the store.
+    pub(crate) fn reserve_alone(&self, person: &AccountId, taken: Taken, known: Known, rule: &AttemptRule) -> Gate {
+        // Who was given room a moment ago and is gone was cleared meanwhile: nothing is known of their slots.
+        let gate = self.with(person, |entry| entry.reserve_alone(taken, known, rule));
+        gate.unwrap_or(Gate::Closed { unknown: true })
+    }
+
+    /// What the store is to be told of an account. It goes on counting here until [`Memory::told`].
+    pub(crate) fn untold(&self, person: &AccountId) -> Vec<Taken> {
+        self.with(person, |entry| entry.untold().collect()).unwrap_or_default()
+    }
+
+    /// What the store is to be told of all accounts.
+    pub(crate) fn all_untold(&self) -> Vec<(AccountId, Taken)> {
         let mut all = Vec::new();
         for shard in &self.shards {
             for (person, entry) in &mut shard.lock().unwrap_or_else(PoisonError::into_inner).entries {
-                for slot in entry.unsaved.drain(..) {
-                    entry.seen.push(slot.clone());
-                    all.push((person.clone(), slot));
-                }
+                all.extend(entry.untold().map(|taken| (person.clone(), taken)));
             }
         }
         all
     }
 
-    /// Takes them back, as the store was not told after all.
-    pub(crate) fn give_back(&self, slots: Vec<(AccountId, Slot)>) {
-        for (person, slot) in slots {
-            self.with(&person, |entry| {
-                if let Some(at) = entry.seen.iter().position(|seen| *seen == slot) {
-                    entry.seen.swap_remove(at);
-                }
-                entry.unsaved.push(slot);
-            });
+    /// Notes that the store counts what it was told.
+    pub(crate) fn told<'a>(&self, told: impl Iterator<Item = (&'a AccountId, &'a Taken)>) {
+        for (person, taken) in told {
+            self.with(person, |entry| entry.told(&taken.id));
         }
     }
 
-    /// Notes what the store counts.
-    pub(crate) fn see(&self, person: &AccountId, slots: Vec<Slot>, last_success: Option<Timestamp>) {
-        self.with(person, |entry| {
-            entry.seen = slots;
-            entry.last_success = entry.last_success.max(last_success);
-        });
+    /// Notes what the store counts for `person`; of an identifier that has become another's meanwhile it counted a part.
+    pub(crate) fn see(&self, person: &AccountId, reserved: Reserved) {
+        if let Some(entry) = self.shard(person).entries.get_mut(person) {
+            entry.see(reserved.slots, reserved.last_success);
+        }
     }
 
-    /// Judges and takes a slot without the store.
-    pub(crate) fn reserve_alone(
-        &self,
-        person: &AccountId,
-        kind: SlotKind,
-        caller: &Caller,
-        rule: &AttemptRule,
-        now: Timestamp,
-    ) -> Gate {
-        let share = rule.of_one_node();
-        let judge = |entry: &mut Entry| {
-            let taken: Vec<Slot> =
-                [&entry.seen, &entry.pending, &entry.unsaved].into_iter().flatten().cloned().collect();
-            let gate = decide(&taken, entry.last_success, kind, caller, &share, now);
-            if let Gate::Open(kind) = gate {
-                entry.pending.push(Slot { at: now, caller: caller.clone(), kind, refused: false });
-            }
-            gate
-        };
-        // Who was given room a moment ago and is gone was cleared meanwhile: nothing is known of their slots.
-        self.with(person, judge).unwrap_or(Gate::Closed { unknown: true })
-    }
-
-    /// Notes what became of an attempt: `slot` as it was reserved, `alone` when that was without the store. True when the
-    /// store has something to be told.
-    pub(crate) fn settle(
-        &self,
-        person: &AccountId,
-        slot: &Slot,
-        alone: bool,
-        counted: Counted,
-        now: Timestamp,
-    ) -> bool {
-        let settle = |entry: &mut Entry| {
-            if counted == Counted::Accepted {
-                entry.last_success = entry.last_success.max(Some(now));
-            }
-            if !alone {
-                Entry::settle_in(&mut entry.seen, slot, counted);
-            } else if let Some(at) = entry.pending.iter().position(|held| held == slot) {
-                let mut over = entry.pending.remove(at);
-                over.refused = counted == Counted::Refused;
-                match counted {
-                    Counted::Refused | Counted::Unknown => entry.unsaved.push(over),
-                    Counted::Accepted | Counted::Unsent => {}
-                }
-            }
-            !entry.unsaved.is_empty()
-        };
-        self.with(person, settle).unwrap_or(false)
+    /// Notes what became of an attempt; gives what the store knows of its slot.
+    pub(crate) fn settle(&self, person: &AccountId, id: &SlotId, counted: Counted, now: Timestamp) -> Known {
+        // Of whom nothing is remembered the store may know more.
+        self.with(person, |entry| entry.settle(id, counted, now)).unwrap_or(Known::Yes)
     }
 
     /// Notes what was said to a guess; gives how often the caller was refused with it, unless this was the first time.
@@ -243,41 +158,26 @@ impl Memory {
 
     /// Notes whether the budget is closed to a caller; true when that is new.
     pub(crate) fn turned(&self, person: &AccountId, caller: &Caller, is_closed: bool) -> bool {
-        let turn = |entry: &mut Entry| match entry.closed.iter().position(|told| told == caller) {
-            Some(at) if !is_closed => {
-                entry.closed.swap_remove(at);
-                true
-            }
-            None if is_closed && entry.closed.len() < TOLD => {
-                entry.closed.push(caller.clone());
-                true
-            }
-            Some(_) | None => false,
-        };
-        self.with(person, turn).unwrap_or(false)
+        self.with(person, |entry| entry.turned(caller, is_closed)).unwrap_or(false)
     }
 
-    /// Counts `alias` under `person` from now on; true when that is new.
-    pub(crate) fn join(&self, alias: &AccountId, person: &AccountId) -> bool {
-        {
+    /// Counts `alias` under `person` from now on.
+    pub(crate) fn join(&self, alias: &AccountId, person: &AccountId) -> Joined {
+        let person = {
             let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
-            if alias == person || aliases.get(alias) == Some(person) || aliases.contains_key(person) {
-                return false;
+            let person = root(&aliases, person).clone();
+            if *alias == person || *root(&aliases, alias) == person {
+                return Joined::Known;
             }
             if aliases.len() >= self.accounts {
-                return false;
+                return Joined::Full;
             }
             aliases.insert(alias.clone(), person.clone());
-        }
-        let Some(own) = self.shard(alias).entries.remove(alias) else { return true };
-        let mut shard = self.shard(person);
-        let entry = shard.entries.entry(person.clone()).or_default();
-        entry.guesses.join(own.guesses);
-        entry.seen.extend(own.seen);
-        entry.pending.extend(own.pending);
-        entry.unsaved.extend(own.unsaved);
-        entry.last_success = entry.last_success.max(own.last_success);
-        true
+            person
+        };
+        let Some(own) = self.shard(alias).entries.remove(alias) else { return Joined::New };
+        self.shard(&person).entries.entry(person.clone()).or_default().join(own);
+        Joined::New
     }
 
     /// Forgets everything of an account, as somebody unlocked it.
@@ -295,8 +195,7 @@ impl Memory {
     pub(crate) fn forget_all(&self) {
         for shard in &self.shards {
             for entry in shard.lock().unwrap_or_else(PoisonError::into_inner).entries.values_mut() {
-                entry.guesses.forget();
-                entry.seen.clear();
+                entry.forget_stale();
             }
         }
     }
@@ -306,9 +205,21 @@ impl Memory {
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes what is remembered under an identifier, which may have become another's meanwhile.
     fn with<T>(&self, person: &AccountId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
-        self.shard(person).entries.get_mut(person).map(change)
+        let person = self.person(person);
+        self.shard(&person).entries.get_mut(&person).map(change)
     }
+}
+
+/// Whom an identifier leads to, through however many others. There is no way round in a circle: an alias is only ever
+/// led to somebody who is nobody's, and is not itself.
+fn root<'a>(aliases: &'a HashMap<AccountId, AccountId>, account: &'a AccountId) -> &'a AccountId {
+    let mut person = account;
+    while let Some(next) = aliases.get(person) {
+        person = next;
+    }
+    person
 }
 
 #[cfg(test)]

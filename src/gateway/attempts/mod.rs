@@ -1,8 +1,10 @@
 //! The lock-out shield: what stands between a call and the identity service that may count a wrong password against
 //! its account. `shield` is where to begin; the rules are `domain`'s.
 
+mod entry;
 mod ledger;
 mod memory;
+mod presence;
 mod rates;
 mod shield;
 

@@ -8,11 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::domain::Caller;
-use crate::gateway::settings::RateSettings;
+use crate::gateway::settings::{CALLERS_WAIT, RateSettings};
 use crate::identity::{Bucket, Rate, source_key};
 
-/// The longest that anybody is made to wait. So many wait at most as the rate lets through in that time.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// Addresses, and callers, that are told apart at once; beyond that they share one bucket.
 const APART: usize = 10_000;
 
@@ -36,7 +34,7 @@ impl CallerRates {
     /// Takes a turn for a question: how long it has to wait.
     ///
     /// # Errors
-    /// When that is longer than [`PATIENCE`]: the time after which to come again.
+    /// When that is longer than [`CALLERS_WAIT`]: the time after which to come again.
     pub(crate) fn take(&self, source: IpAddr, caller: &Caller, now: Instant) -> Result<Duration, Duration> {
         let source = self.sources.take(source_key(source), now)?;
         Ok(self.callers.take(caller.clone(), now)?.max(source))
@@ -55,10 +53,10 @@ impl<K: Eq + Hash> Buckets<K> {
         if apart.len() >= APART && !apart.contains_key(&key) {
             apart.retain(|_, bucket| !bucket.is_idle(now));
             if apart.len() >= APART {
-                return shared.take(self.rate, now, PATIENCE);
+                return shared.take(self.rate, now, CALLERS_WAIT);
             }
         }
-        apart.entry(key).or_default().take(self.rate, now, PATIENCE)
+        apart.entry(key).or_default().take(self.rate, now, CALLERS_WAIT)
     }
 }
 
@@ -78,7 +76,7 @@ mod tests {
         let took: Vec<Result<Duration, Duration>> = (0..30).map(|_| rates.take(one, &caller, now)).collect();
         assert_eq!(took.iter().filter(|took| **took == Ok(Duration::ZERO)).count(), 11);
         assert_eq!(took.iter().filter(|took| took.is_ok()).count(), 21, "ten more may wait");
-        assert!(took.iter().flatten().all(|wait| *wait <= PATIENCE));
+        assert!(took.iter().flatten().all(|wait| *wait <= CALLERS_WAIT));
         assert_eq!(rates.take(other, &Caller::stored("01X/b"), now), Ok(Duration::ZERO));
     }
 

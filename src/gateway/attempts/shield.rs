@@ -1,17 +1,19 @@
 //! The shield itself: recall, reserve, settle.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::domain::{
-    AccountId, Answer, AttemptRule, Caller, Gate, GuessTag, NoAnswer, Recall, Rejection, Repeat, Said, Slot, SlotKind,
+    AccountId, Answer, AttemptRule, Caller, Gate, GuessTag, NoAnswer, Recall, Rejection, Repeat, Said, SlotKind,
     Timestamp, Verdict,
 };
-use crate::gateway::attempts::ledger::{Ledger, LedgerReceiver};
-use crate::gateway::attempts::memory::{Counted, Memory};
+use crate::gateway::attempts::entry::{Counted, Known, asked};
+use crate::gateway::attempts::ledger::{Away, Ledger, LedgerReceiver};
+use crate::gateway::attempts::memory::{Joined, Memory};
 use crate::gateway::settings::ShieldSettings;
 use crate::identity::{Answered, IdentityError, Sent};
-use crate::store::{Reservation, Settled, Settlement, SlotId, StoreError};
+use crate::store::{Reservation, Settled, Settlement, SlotId, StoreError, Taken};
 use crate::telemetry::{Metrics, account_tag};
 
 /// How long a caller is asked to stay away when there is no room to count for one more account.
@@ -21,23 +23,40 @@ const FULL: Duration = Duration::from_mins(1);
 pub(crate) struct Shield {
     memory: Arc<Memory>,
     ledger: Ledger,
+    slots: SlotIds,
+    /// Whether it was said that identifiers of one person may be counted apart, as there is no room for more.
+    is_full_of_aliases: AtomicBool,
     metrics: Metrics,
+}
+
+/// Makes ids of slots that never repeat, in this process or another: a counter under a random key.
+struct SlotIds {
+    key: [u8; 32],
+    count: AtomicU64,
+}
+
+impl SlotIds {
+    fn next(&self) -> SlotId {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let hash = blake3::keyed_hash(&self.key, &count.to_le_bytes()).to_hex();
+        SlotId::from(&hash.as_str()[..32])
+    }
 }
 
 /// A slot that was reserved, for one question.
 pub(crate) struct Turn {
     person: AccountId,
-    slot: Slot,
-    /// The slot in the store; `None` when it was taken without.
-    id: Option<SlotId>,
+    caller: Caller,
+    slot: SlotId,
 }
 
 impl Shield {
-    /// A shield, and the end of its ledger's worker.
-    pub(crate) fn new(settings: &ShieldSettings, metrics: Metrics) -> (Self, LedgerReceiver) {
+    /// A shield, and the end of its ledger's worker; `key` is random and lives as long as the process.
+    pub(crate) fn new(settings: &ShieldSettings, key: &[u8; 32], metrics: Metrics) -> (Self, LedgerReceiver) {
         let memory = Arc::new(Memory::new(settings.accounts));
         let (ledger, receiver) = Ledger::new(settings.store_wait, Arc::clone(&memory), metrics.clone());
-        (Self { memory, ledger, metrics }, receiver)
+        let slots = SlotIds { key: blake3::derive_key("soapgate slots 1", key), count: AtomicU64::new(0) };
+        (Self { memory, ledger, slots, is_full_of_aliases: AtomicBool::new(false), metrics }, receiver)
     }
 
     /// Under which account an identifier is counted.
@@ -83,30 +102,51 @@ impl Shield {
             tracing::error!(account.tag = account_tag(&person), "attempts.table_full");
             return Err(Verdict::Undecided(NoAnswer::Throttled(Some(FULL))));
         }
-        let unsaved = self.memory.take_unsaved(&person);
+        let slot = self.slots.next();
+        let taken = asked(slot.clone(), &caller, kind, now);
         let reservation = Reservation {
+            id: slot.clone(),
             account: person.clone(),
             caller: caller.clone(),
             kind,
             rule: *rule,
             at: now,
-            unsaved: unsaved.clone(),
+            untold: Vec::new(),
         };
-        let (gate, id) = if let Ok(reserved) = self.ledger.reserve(reservation).await {
-            self.memory.see(&person, reserved.slots, reserved.last_success);
-            (reserved.gate, reserved.slot)
-        } else {
-            self.memory.keep_unsaved(&person, unsaved);
-            (self.memory.reserve_alone(&person, kind, &caller, rule, now), None)
+        self.memory.ask(&person, taken.clone());
+        let gate = match self.ledger.reserve(reservation).await {
+            Ok(gate) => {
+                self.memory.answered(&person, &slot, gate);
+                gate
+            }
+            Err(away) => self.reserve_alone(&person, taken, away, rule),
         };
         self.tell(&person, &caller, gate);
-        match (gate, gate.verdict()) {
-            (Gate::Open(kind), _) => Ok(Turn { person, slot: Slot { at: now, caller, kind, refused: false }, id }),
-            (Gate::Closed { .. }, verdict) => {
+        match gate.verdict() {
+            None => Ok(Turn { person, caller, slot }),
+            Some(verdict) => {
                 self.metrics.attempts_saved.inc();
-                Err(verdict.unwrap_or(Verdict::Reject(Rejection::Shielded)))
+                Err(verdict)
             }
         }
+    }
+
+    /// Takes a slot without the store.
+    fn reserve_alone(&self, person: &AccountId, taken: Taken, away: Away, rule: &AttemptRule) -> Gate {
+        let known = match away {
+            Away::Asked => Known::Perhaps,
+            Away::Unasked => Known::Never,
+        };
+        let (slot, at) = (taken.id.clone(), taken.slot.at);
+        let gate = self.memory.reserve_alone(person, taken, known, rule);
+        match (gate, known) {
+            (Gate::Open(_), _) => self.ledger.tell(),
+            (Gate::Closed { .. }, Known::Perhaps) => {
+                self.ledger.settle(Settlement { slot, settled: Settled::Unsent, at });
+            }
+            (Gate::Closed { .. }, _) => {}
+        }
+        gate
     }
 
     /// Notes what became of a question, at `now`; gives how often its caller was refused with this guess, unless this was
@@ -139,15 +179,13 @@ impl Shield {
         if matches!(counted, Counted::Refused | Counted::Unknown) {
             self.metrics.attempts_spent.inc();
         }
-        if let (Some(slot), Some(settled)) = (turn.id.clone(), settled) {
-            self.ledger.settle(Settlement { slot, settled, at: now });
+        // First here, so that the store is told either of the slot as it is now or of its outcome afterwards.
+        let known = self.memory.settle(&turn.person, &turn.slot, counted, now);
+        if let (Some(settled), Known::Perhaps | Known::Yes) = (settled, known) {
+            self.ledger.settle(Settlement { slot: turn.slot.clone(), settled, at: now });
         }
-        let note = |guess| self.memory.note(&turn.person, tag, guess, &turn.slot.caller, rule, now);
+        let note = |guess| self.memory.note(&turn.person, tag, guess, &turn.caller, rule, now);
         let repeat = guess.and_then(note);
-        let is_alone = turn.id.is_none();
-        if self.memory.settle(&turn.person, &turn.slot, is_alone, counted, now) {
-            self.ledger.tell();
-        }
         if let Ok(Answered { person: Some(person), .. }) = said {
             self.join(&turn.person, person);
         }
@@ -156,8 +194,12 @@ impl Shield {
 
     /// Counts two identifiers of one person together from now on.
     pub(crate) fn join(&self, alias: &AccountId, person: &AccountId) {
-        if self.memory.join(alias, person) {
-            self.ledger.join(alias.clone(), person.clone());
+        match self.memory.join(alias, person) {
+            Joined::Full if !self.is_full_of_aliases.swap(true, Ordering::Relaxed) => {
+                tracing::error!(account.tag = account_tag(alias), "attempts.aliases_full");
+            }
+            Joined::New => self.ledger.join(alias.clone(), person.clone()),
+            Joined::Full | Joined::Known => {}
         }
     }
 

@@ -1,22 +1,33 @@
 //! Attempts, on every kind of database: never more slots than the rule allows, whoever reserves.
 
 use crate::domain::{AccountId, AttemptRule, Caller, Gate, Slot, SlotKind};
-use crate::store::suite::harness::{Fresh, account, at, on_every_database};
-use crate::store::{AttemptStore, AttemptTable, Database, Reservation, Reserved, Settled, Settlement};
+use crate::store::suite::harness::{Fresh, account, at, on_every_database, slot_id};
+use crate::store::{AttemptStore, AttemptTable, Database, Reservation, Reserved, Settled, Settlement, Taken};
 
 fn ask(account: &AccountId, caller: &str, millis: i64) -> Reservation {
     Reservation {
+        id: slot_id(),
         account: account.clone(),
         caller: Caller::stored(caller),
         kind: SlotKind::First,
         rule: AttemptRule::default(),
         at: at(millis),
-        unsaved: Vec::new(),
+        untold: Vec::new(),
     }
 }
 
 async fn reserve(table: &AttemptTable, asked: &Reservation) -> Reserved {
     table.reserve(std::slice::from_ref(asked)).await.expect("the store answers").remove(0)
+}
+
+fn settle(asked: &Reservation, settled: Settled, millis: i64) -> Settlement {
+    Settlement { slot: asked.id.clone(), settled, at: at(millis) }
+}
+
+/// A slot that was refused, taken by a node without the store.
+fn alone(caller: &str) -> Taken {
+    let slot = Slot { at: at(1), caller: Caller::stored(caller), kind: SlotKind::First, refused: true };
+    Taken { id: slot_id(), slot }
 }
 
 fn open(reserved: &Reserved) -> bool {
@@ -56,9 +67,9 @@ async fn nodes_that_count_and_settle_at_once_never_fail_because_of_each_other(fr
                 let asked: Vec<Reservation> =
                     people.iter().map(|person| ask(person, &format!("01X/{node}-{round}"), 1_000)).collect();
                 let reserved = table.reserve(&asked).await.expect("reserved");
-                let slots = reserved.into_iter().rev().filter_map(|reserved| reserved.slot);
+                let taken = asked.iter().zip(&reserved).rev().filter(|(_, reserved)| open(reserved));
                 let settled: Vec<Settlement> =
-                    slots.map(|slot| Settlement { slot, settled: Settled::Accepted, at: at(1_000) }).collect();
+                    taken.map(|(asked, _)| settle(asked, Settled::Accepted, 1_000)).collect();
                 table.settle(&settled).await.expect("settled");
                 table.clear_and_announce(&people[round % 6], at(1_000)).await.expect("cleared");
             }
@@ -118,21 +129,24 @@ async fn a_batch_is_judged_in_order_and_one_slot_sees_the_other(fresh: Fresh) {
     let opened: Vec<bool> = reserved.iter().map(open).collect();
     assert_eq!(opened, [true, true, true, true, true, true, true, true, false, false, false, false]);
     assert_eq!(reserved[11].slots.len(), 4);
-    assert!(reserved.iter().all(|one| one.slot.is_some() == open(one)));
+    for (one, asked) in reserved.iter().zip(&asked) {
+        assert_eq!(one.slots.iter().any(|taken| taken.id == asked.id), open(one));
+    }
 }
 
 async fn what_became_of_a_slot_is_counted(fresh: Fresh) {
     let (table, reader) = (fresh.database.attempts(), account("reader"));
     let mut settled = Vec::new();
     for (n, what) in [Settled::Accepted, Settled::Refused, Settled::Unsent].into_iter().enumerate() {
-        let slot = reserve(&table, &ask(&reader, &n.to_string(), 5)).await.slot.expect("open");
-        settled.push(Settlement { slot, settled: what, at: at(7) });
+        let asked = ask(&reader, &n.to_string(), 5);
+        assert!(open(&reserve(&table, &asked).await));
+        settled.push(settle(&asked, what, 7));
     }
     for _ in 0..2 {
         table.settle(&settled).await.expect("the store answers");
     }
     let seen = reserve(&table, &ask(&reader, "9", 8)).await;
-    let refused: Vec<bool> = seen.slots.iter().map(|slot| slot.refused).collect();
+    let refused: Vec<bool> = seen.slots.iter().map(|taken| taken.slot.refused).collect();
     assert_eq!((refused, seen.last_success), (vec![true, false], Some(at(7))));
 }
 
@@ -155,8 +169,8 @@ async fn identifiers_of_one_person_are_counted_together(fresh: Fresh) {
 
 async fn an_unlock_forgets_and_what_was_counted_alone_is_written_first(fresh: Fresh) {
     let (table, reader) = (fresh.database.attempts(), account("reader"));
-    let alone = Slot { at: at(1), caller: Caller::stored("01X/a"), kind: SlotKind::First, refused: true };
-    let asked = Reservation { unsaved: vec![alone; 4], ..ask(&reader, "01X/a", 2) };
+    let untold = (0..4).map(|_| alone("01X/a")).collect();
+    let asked = Reservation { untold, ..ask(&reader, "01X/a", 2) };
     assert!(!open(&reserve(&table, &asked).await));
     table.clear_and_announce(&reader, at(5)).await.expect("cleared");
     assert_eq!(reserve(&table, &ask(&reader, "01X/a", 6)).await.slots.len(), 1);
@@ -164,13 +178,35 @@ async fn an_unlock_forgets_and_what_was_counted_alone_is_written_first(fresh: Fr
 
 async fn what_nodes_counted_alone_counts_for_all(fresh: Fresh) {
     let (table, reader, other) = (fresh.database.attempts(), account("reader"), account("other"));
-    let alone = |caller: &str| Slot { at: at(1), caller: Caller::stored(caller), kind: SlotKind::First, refused: true };
-    let taken = [(reader.clone(), alone("01X/a")), (other.clone(), alone("01X/a")), (reader.clone(), alone("01X/b"))];
+    let of_reader = [alone("01X/a"), alone("01X/b")];
+    let [one, two] = of_reader.clone();
+    let taken = [(reader.clone(), one), (other.clone(), alone("01X/a")), (reader.clone(), two)];
     table.note(&taken).await.expect("noted");
     table.note(&[]).await.expect("nothing to do");
     let seen = reserve(&table, &ask(&reader, "01X/c", 2)).await;
-    assert_eq!(seen.slots[..2], [alone("01X/a"), alone("01X/b")]);
+    assert_eq!(seen.slots[..2], of_reader);
     assert_eq!(reserve(&table, &ask(&other, "01X/c", 2)).await.slots.len(), 2);
+}
+
+async fn a_slot_that_the_store_is_told_of_twice_counts_once(fresh: Fresh) {
+    let (table, reader) = (fresh.database.attempts(), account("reader"));
+    let refused = alone("01X/a");
+    // It was told while its question was under way, in vain as it seemed, and again when that was over.
+    let under_way =
+        Taken { slot: Slot { refused: false, kind: SlotKind::Own, ..refused.slot.clone() }, ..refused.clone() };
+    for taken in [&under_way, &refused, &under_way] {
+        table.note(&[(reader.clone(), taken.clone())]).await.expect("noted");
+    }
+    table.note(&[(reader.clone(), refused.clone())]).await.expect("noted");
+    let asked = Reservation { untold: vec![refused.clone()], ..ask(&reader, "01X/b", 2) };
+    assert_eq!(reserve(&table, &asked).await.slots[..1], [refused]);
+    // And so does one that was reserved when nobody waited any more for the answer.
+    let again = reserve(&table, &asked).await;
+    assert!(open(&again) && again.slots.len() == 2, "{:?}", again.slots);
+    let late = Taken { id: asked.id.clone(), slot: Slot { refused: true, ..again.slots[1].slot.clone() } };
+    table.note(&[(reader.clone(), late.clone())]).await.expect("noted");
+    let seen = reserve(&table, &ask(&reader, "01X/c", 3)).await;
+    assert!(seen.slots.len() == 3 && seen.slots[1] == late, "{:?}", seen.slots);
 }
 
 async fn old_slots_and_idle_accounts_go(fresh: Fresh) {
@@ -198,5 +234,6 @@ on_every_database! {
     identifiers_of_one_person_are_counted_together,
     an_unlock_forgets_and_what_was_counted_alone_is_written_first,
     what_nodes_counted_alone_counts_for_all,
+    a_slot_that_the_store_is_told_of_twice_counts_once,
     old_slots_and_idle_accounts_go,
 }

@@ -7,7 +7,7 @@ use sqlx::Row;
 use crate::domain::{AttemptRule, Caller, Fact, Move, Rejection, SlotKind, Timestamp};
 use crate::store::suite::archive::{copy, numbers};
 use crate::store::suite::flags::{all, check_totals, record, refused, seen};
-use crate::store::suite::harness::{self, Fresh, account, at, new_account, on_every_database};
+use crate::store::suite::harness::{self, Fresh, account, at, new_account, on_every_database, slot_id};
 use crate::store::{
     Action, AttemptStore, Change, ChangeFeed, DatabaseUrl, Forgotten, ListedAccount, News, Purged, Reservation,
     RetentionSettings,
@@ -47,12 +47,13 @@ async fn plant(fresh: &Fresh) {
     attempts.join(&account("planted-barcode"), &account("planted-person")).await.expect("joined");
     for identifier in ["planted-card", "planted-barcode", "other-person"] {
         let asked = Reservation {
+            id: slot_id(),
             account: account(identifier),
             caller: Caller::stored("01X/a"),
             kind: SlotKind::First,
             rule: AttemptRule::default(),
             at: at(7),
-            unsaved: Vec::new(),
+            untold: Vec::new(),
         };
         attempts.reserve(&[asked]).await.expect("reserved");
     }

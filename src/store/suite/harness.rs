@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use crate::domain::{AccountId, Institution, IntegrationName, Timestamp};
-use crate::store::{Database, DatabaseUrl, NewAccountRecord, StoredHash};
+use crate::store::{Database, DatabaseUrl, NewAccountRecord, SlotId, StoredHash};
 
 /// A new database, and what must live as long as it does. More pools can be opened on its url.
 pub(crate) struct Fresh {
@@ -52,6 +52,13 @@ impl Place {
             Self::Server(server) => server.database_with(name, "").await,
         }
     }
+}
+
+/// An id that no slot has.
+pub(crate) fn slot_id() -> SlotId {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).expect("random numbers");
+    SlotId::from(format!("{:032x}", u128::from_be_bytes(random)).as_str())
 }
 
 pub(crate) async fn sqlite() -> Fresh {

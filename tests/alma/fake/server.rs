@@ -118,6 +118,11 @@ impl FakeAlma {
         self.0.requests("")
     }
 
+    /// How many requests about an identifier have arrived, answered or not.
+    pub(crate) fn requests_about(&self, identifier: &str) -> usize {
+        self.0.requests(&format!("/{identifier}"))
+    }
+
     pub(crate) fn presented(&self) -> Vec<String> {
         self.0.site(|alma| alma.presented.clone())
     }

@@ -1,7 +1,8 @@
 //! What a node remembers, alone and together with the store.
 
 use super::*;
-use crate::domain::{Institution, Rejection};
+use crate::domain::{DAY, Institution, Rejection};
+use crate::gateway::attempts::entry::{TOLD, asked};
 
 const NOW: Timestamp = Timestamp::from_millis(50 * 3_600_000);
 const NO: Said = Said::Refused(Rejection::WrongPassword);
@@ -14,41 +15,75 @@ fn rule(nodes: u32) -> AttemptRule {
     AttemptRule { nodes, ..AttemptRule::default() }
 }
 
-fn open_alone(memory: &Memory, person: &AccountId, nodes: u32) -> usize {
-    let callers = (0..30).map(|n| Caller::stored(&format!("01X/{n}")));
-    callers
-        .filter(|caller| {
-            let gate = memory.reserve_alone(person, SlotKind::First, caller, &rule(nodes), NOW);
-            matches!(gate, Gate::Open(_))
-        })
-        .count()
+/// A slot of a caller of its own, under an id of its own.
+fn slot(n: usize) -> Taken {
+    asked(SlotId::from(n.to_string().as_str()), &Caller::stored(&format!("01X/{n}")), SlotKind::First, NOW)
+}
+
+fn alone(memory: &Memory, person: &AccountId, n: usize, nodes: u32) -> bool {
+    matches!(memory.reserve_alone(person, slot(n), Known::Never, &rule(nodes)), Gate::Open(_))
+}
+
+/// How many of thirty further callers, told apart by where their numbers begin, get a slot.
+fn open_alone(memory: &Memory, person: &AccountId, nodes: u32, from: usize) -> usize {
+    (from..from + 30).filter(|n| alone(memory, person, *n, nodes)).count()
+}
+
+fn reserved(slots: &[Taken]) -> Reserved {
+    Reserved { gate: Gate::Open(SlotKind::First), slots: slots.to_vec(), last_success: None }
 }
 
 #[test]
 fn a_node_alone_allows_its_share_and_counts_what_it_last_saw() {
     let (memory, person) = (Memory::new(100), account("reader"));
     assert!(memory.make_room(&person, NOW));
-    assert_eq!(open_alone(&memory, &person, 3), 3);
+    assert_eq!(open_alone(&memory, &person, 3, 0), 3);
     let seen = account("seen");
     assert!(memory.make_room(&seen, NOW));
-    let slot = Slot { at: NOW, caller: Caller::stored("01X/z"), kind: SlotKind::First, refused: true };
-    memory.see(&seen, vec![slot; 8], None);
-    assert_eq!(open_alone(&memory, &seen, 1), 2);
+    memory.see(&seen, reserved(&(100..108).map(slot).collect::<Vec<_>>()));
+    assert_eq!(open_alone(&memory, &seen, 1, 0), 2);
 }
 
 #[test]
-fn what_was_counted_alone_is_told_to_the_store_once() {
-    let (memory, person, caller) = (Memory::new(100), account("reader"), Caller::stored("01X/a"));
+fn what_was_counted_alone_is_told_to_the_store_until_it_has_heard() {
+    let (memory, person) = (Memory::new(100), account("reader"));
     assert!(memory.make_room(&person, NOW));
-    for counted in [Counted::Refused, Counted::Accepted, Counted::Unsent, Counted::Unknown] {
-        let gate = memory.reserve_alone(&person, SlotKind::First, &caller, &rule(1), NOW);
-        assert_eq!(gate, Gate::Open(SlotKind::First));
-        let slot = Slot { at: NOW, caller: caller.clone(), kind: SlotKind::First, refused: false };
-        memory.settle(&person, &slot, true, counted, NOW);
+    let all = [Counted::Refused, Counted::Accepted, Counted::Unsent, Counted::Unknown];
+    for (n, counted) in all.into_iter().enumerate() {
+        assert!(alone(&memory, &person, n, 1));
+        assert_eq!(memory.settle(&person, &slot(n).id, counted, NOW), Known::Never);
     }
-    let unsaved = memory.take_unsaved(&person);
-    assert_eq!(unsaved.iter().map(|slot| slot.refused).collect::<Vec<_>>(), [true, false]);
-    assert_eq!(memory.take_unsaved(&person), []);
+    let untold = memory.untold(&person);
+    assert_eq!(untold.iter().map(|taken| taken.slot.refused).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(memory.untold(&person), untold, "nobody knows yet whether it heard");
+    assert_eq!(memory.settle(&person, &slot(3).id, Counted::Refused, NOW), Known::Perhaps, "and so it is told of this");
+    memory.told(untold.iter().map(|taken| (&person, taken)));
+    assert_eq!(memory.untold(&person), []);
+    assert_eq!(memory.settle(&person, &slot(0).id, Counted::Refused, NOW), Known::Yes);
+}
+
+#[test]
+fn a_slot_counts_while_the_store_is_asked_for_it_or_told_of_it() {
+    let (memory, person) = (Memory::new(100), account("reader"));
+    assert!(memory.make_room(&person, NOW));
+    assert!(alone(&memory, &person, 20, 1));
+    for n in 0..10 {
+        memory.ask(&person, slot(n));
+    }
+    let untold = memory.untold(&person);
+    assert_eq!(untold, [slot(20)], "what the store is still asked for it is not told");
+    assert_eq!(open_alone(&memory, &person, 1, 100), 0);
+    assert!(!alone(&memory, &person, 0, 1), "asked for in vain: ten others may be under way");
+    assert!(alone(&memory, &person, 1, 1), "nine others leave room for one");
+    // What the store counts meanwhile is counted once.
+    memory.see(&person, reserved(&(1..10).chain([20]).map(slot).collect::<Vec<_>>()));
+    memory.told([(&person, &untold[0])].into_iter());
+    for n in 2..10 {
+        memory.answered(&person, &slot(n).id, Gate::Open(SlotKind::First));
+    }
+    assert!(!alone(&memory, &person, 200, 1));
+    memory.settle(&person, &slot(2).id, Counted::Accepted, NOW);
+    assert_eq!(open_alone(&memory, &person, 1, 300), 1);
 }
 
 #[test]
@@ -79,13 +114,15 @@ fn identifiers_of_one_person_share_what_was_counted() {
     let (barcode, primary) = (account("2001"), account("reader"));
     for person in [&barcode, &primary] {
         assert!(memory.make_room(person, NOW));
-        assert_eq!(open_alone(&memory, person, 2), 5);
+        let from = if *person == barcode { 0 } else { 100 };
+        assert_eq!(open_alone(&memory, person, 2, from), 5);
     }
-    assert!(memory.join(&barcode, &primary) && !memory.join(&barcode, &primary));
-    assert!(!memory.join(&primary, &barcode), "no two are each other's alias");
+    assert_eq!(memory.join(&barcode, &primary), Joined::New);
+    assert_eq!(memory.join(&barcode, &primary), Joined::Known);
+    assert_eq!(memory.join(&primary, &barcode), Joined::Known, "no two are each other's alias");
     let person = memory.person(&barcode);
     assert_eq!(person, primary);
-    assert_eq!(open_alone(&memory, &person, 1), 0);
+    assert_eq!(open_alone(&memory, &person, 1, 200), 0);
 }
 
 #[test]
@@ -118,18 +155,39 @@ fn closing_and_opening_are_told_once_each() {
 #[test]
 fn what_the_store_was_not_told_is_told_all_at_once_and_counted_meanwhile() {
     let (memory, people) = (Memory::new(100), [account("one"), account("other")]);
-    for person in &people {
-        assert!(memory.make_room(person, NOW));
-        let caller = Caller::stored("01X/a");
-        memory.reserve_alone(person, SlotKind::First, &caller, &rule(1), NOW);
-        let slot = Slot { at: NOW, caller, kind: SlotKind::First, refused: false };
-        assert!(memory.settle(person, &slot, true, Counted::Refused, NOW));
+    for (n, person) in people.iter().enumerate() {
+        assert!(memory.make_room(person, NOW) && alone(&memory, person, n, 1));
+        assert_eq!(memory.settle(person, &slot(n).id, Counted::Refused, NOW), Known::Never);
     }
-    memory.give_back(memory.take_all_unsaved());
-    let all = memory.take_all_unsaved();
-    assert_eq!((all.len(), memory.take_all_unsaved().len()), (2, 0));
-    assert_eq!(open_alone(&memory, &people[0], 2), 4, "while it is told its one slot counts");
-    memory.give_back(all);
-    assert_eq!(open_alone(&memory, &people[1], 2), 4, "given back it counts once");
-    assert_eq!(memory.take_unsaved(&people[1]).len(), 1);
+    let all = memory.all_untold();
+    assert_eq!((all.len(), memory.all_untold().len()), (2, 2));
+    assert_eq!(open_alone(&memory, &people[0], 2, 100), 4, "while it is told its one slot counts");
+    memory.told(all.iter().map(|(person, taken)| (person, taken)));
+    assert_eq!(open_alone(&memory, &people[1], 2, 100), 4, "told it counts once");
+    assert_eq!(memory.untold(&people[1]).len(), 4);
+}
+
+#[test]
+fn who_is_anothers_alias_leads_to_whom_that_one_is_joined_with() {
+    let memory = Memory::new(100);
+    let (mail, barcode, primary) = (account("mail"), account("2001"), account("reader"));
+    assert!(memory.make_room(&mail, NOW) && alone(&memory, &mail, 0, 1));
+    assert_eq!([memory.join(&mail, &barcode), memory.join(&barcode, &primary)], [Joined::New, Joined::New]);
+    assert_eq!([&mail, &barcode, &primary].map(|one| memory.person(one)), [&primary; 3].map(Clone::clone));
+    for (alias, person) in [(&primary, &mail), (&primary, &barcode), (&mail, &primary), (&barcode, &barcode)] {
+        assert_eq!(memory.join(alias, person), Joined::Known, "{alias:?} {person:?}");
+    }
+    assert_eq!(memory.settle(&mail, &slot(0).id, Counted::Refused, NOW), Known::Never, "its slot went with it");
+    let card = account("card");
+    assert_eq!(memory.join(&card, &mail), Joined::New, "through two others");
+    assert_eq!(memory.person(&card), primary);
+}
+
+#[test]
+fn identifiers_beyond_the_room_for_them_are_told_of_and_not_joined() {
+    let memory = Memory::new(2);
+    let primary = account("reader");
+    let joined: Vec<Joined> = (0..4).map(|n| memory.join(&account(&n.to_string()), &primary)).collect();
+    assert_eq!(joined, [Joined::New, Joined::New, Joined::Full, Joined::Full]);
+    assert_eq!(memory.person(&account("3")), account("3"));
 }
