@@ -188,11 +188,9 @@ async fn what_both_nodes_see_of_one_account_at_once_is_one_flag() {
     let institution = account("reader").institution().clone();
     operator.database.flags().import(&institution, &list, "digest", by, &mut |_| ()).await.expect("imported");
     for time in 0..3 {
-        let guess = format!("guess {time}");
-        let both = tokio::join!(
-            sign_in(&nodes[0], "one", "reader", &guess),
-            sign_in(&nodes[1], "two", "reader", &format!("{guess} of another")),
-        );
+        let (guess, other) = (format!("guess {time}"), format!("another guess {time}"));
+        let both =
+            tokio::join!(sign_in(&nodes[0], "one", "reader", &guess), sign_in(&nodes[1], "two", "reader", &other));
         assert_eq!(both, (Told::No, Told::No));
     }
     let names = ["one", "two"].map(|user| format!("AlmaSDK-{user}-institutionCode-01DEMO_INST"));
