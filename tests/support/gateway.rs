@@ -216,6 +216,12 @@ pub(crate) struct Stopped {
 impl Stopped {
     /// Starts it again on the same database.
     pub(crate) async fn start(self) -> TestGateway {
+        self.start_tuned(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn start_tuned(mut self, tune: impl FnOnce(&mut Settings)) -> TestGateway {
+        tune(&mut self.settings);
         TestGateway::serve(self.settings, self.clock, self.folder, self.apart).await
     }
 
