@@ -16,19 +16,30 @@ const BAR_LOGGED: f64 = 3.0;
 const BAR_REFUSED: f64 = 1.2;
 /// The share of a server's rounds that lie below the one that stands for it: the fifth lowest of a hundred. Others on
 /// the same machine only ever add to CPU time, so the low end tells what a call costs by itself; that a few more lie
-/// below keeps one odd round from deciding. On a machine with four times more work than processors, the ratios of four
-/// quarters of a run lay within 1.4 % by this rule, within 4.6 % by the minimum, 5.6 % by the median.
+/// below keeps one odd round from deciding.
 ///
 /// Every round is made and counted, whatever the others said: nothing is measured again because it failed.
 const LOW_PERCENT: usize = 5;
 /// Calls before the first round: integration and account are remembered, and memory is where it stays.
 const WARM_UP: usize = 4_000;
 
+/// What becomes of the ratios to the bare server. They depend on the machine: nearly all that the bare server takes is
+/// the kernel's time for the network, nearly all that the gateway adds is its own, and one machine is quick at the one
+/// and slow at the other (1.9 and 2.8 were seen of the same program).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// The bars have to be held: in a whole run, for which a machine is chosen.
+    Held,
+    /// They are told, on whatever machine a change is checked.
+    Told,
+}
+
 /// How much is measured: so many rounds, every server in turn. A round is short, so that many are quiet, and a multiple
 /// of the 256 calls after which who called is counted, so that this work is in each of them.
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) calls: usize,
+    pub(crate) beside_bare: Judged,
 }
 
 /// Measures, prints the table and where the time goes; whether the bars held.
@@ -100,9 +111,17 @@ fn judge(plan: &Plan, running: &[Running]) -> bool {
     }
     let (quiet, logged, refused) = (low[1] / low[0], low[2] / low[0], low[3] / low[1]);
     println!("a remembered refusal costs {refused:.2} times a cached sign-in");
+    let is_cheap = quiet <= BAR_QUIET && logged <= BAR_LOGGED;
     println!(
-        "bars: at most {BAR_QUIET:.1} without the line, at most {BAR_LOGGED:.1} with it; a remembered refusal at most \
-         {BAR_REFUSED:.1} times a cached sign-in"
+        "bars beside the bare server: at most {BAR_QUIET:.1} without the line, at most {BAR_LOGGED:.1} with it: {}",
+        match (is_cheap, plan.beside_bare) {
+            (true, _) => "held",
+            (false, Judged::Held) => "NOT HELD",
+            (false, Judged::Told) => "not held on this machine; a whole run fails by it",
+        }
     );
-    quiet <= BAR_QUIET && logged <= BAR_LOGGED && refused <= BAR_REFUSED
+    let is_even = refused <= BAR_REFUSED;
+    let told = if is_even { "held" } else { "NOT HELD" };
+    println!("bar of a remembered refusal: at most {BAR_REFUSED:.1} times a cached sign-in: {told}");
+    is_even && (is_cheap || plan.beside_bare == Judged::Told)
 }
