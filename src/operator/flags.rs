@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Flags that are read at once where all are asked for.
-const PAGE: usize = 100;
+const PAGE: usize = 50;
 
 /// One flag as operators see it. The names are public: other people's tools read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

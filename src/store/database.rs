@@ -20,6 +20,7 @@ const TRIES: usize = 5;
 pub struct Database {
     engine: Engine,
     pool: AnyPool,
+    writer: AnyPool,
     writes: Arc<Semaphore>,
 }
 
@@ -31,8 +32,8 @@ impl Database {
     /// When the folder is missing, the file or the server cannot be reached, or the tables were written by a newer
     /// version.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let pool = engine::open(url).await?;
-        let database = Self { engine: Engine::of(url), pool, writes: Arc::new(Semaphore::new(1)) };
+        let (pool, writer) = engine::open(url).await?;
+        let database = Self { engine: Engine::of(url), pool, writer, writes: Arc::new(Semaphore::new(1)) };
         database.migrate().await?;
         Ok(database)
     }
@@ -95,11 +96,17 @@ impl Database {
 
     /// Closes every connection; what is under way ends first.
     pub async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
 
     pub(crate) fn pool(&self) -> &AnyPool {
         &self.pool
+    }
+
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> &AnyPool {
+        &self.writer
     }
 
     /// Begins reading what was there at one moment, in several statements.
@@ -113,15 +120,16 @@ impl Database {
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
         let turn = Arc::clone(&self.writes).acquire_owned().await.map_err(|_| StoreError::away())?;
         let begin = self.engine.begin_write();
-        let transaction = self.pool.begin_with(begin).await.map_err(StoreError::during("begin a write"))?;
+        let transaction = self.writer.begin_with(begin).await.map_err(StoreError::during("begin a write"))?;
         Ok(Write { transaction, _turn: turn })
     }
 
-    /// Begins a write of as many rows as somebody brings, with more memory where that makes it shorter. For commands: a
-    /// server does not give the memory back.
+    /// Begins a write of as many rows as somebody brings, which takes as long as it takes.
     pub(crate) async fn write_long(&self) -> Result<Write, StoreError> {
         let mut write = self.write().await?;
-        write.execute(self.engine.long_write()).await.map_err(StoreError::during("begin a write"))?;
+        if let Some(statement) = self.engine.long_write() {
+            write.execute(statement).await.map_err(StoreError::during("begin a write"))?;
+        }
         Ok(write)
     }
 

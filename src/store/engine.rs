@@ -71,10 +71,11 @@ impl Engine {
     }
 
     /// Said in a write of many rows, right after its beginning.
-    pub(crate) const fn long_write(self) -> &'static str {
+    pub(crate) const fn long_write(self) -> Option<&'static str> {
         match self {
-            Self::Postgres => postgres::LONG_WRITE,
-            Self::Sqlite => sqlite::LONG_WRITE,
+            Self::Postgres => Some(postgres::LONG_WRITE),
+            // A write takes as long as it takes.
+            Self::Sqlite => None,
         }
     }
 
@@ -180,11 +181,12 @@ impl Engine {
     }
 }
 
-/// Opens a pool of connections; the file of an SQLite is made when it is missing.
-pub(crate) async fn open(url: &DatabaseUrl) -> Result<AnyPool, StoreError> {
+/// Opens the connections that read, and those that write; the file of an SQLite is made when it is missing.
+pub(crate) async fn open(url: &DatabaseUrl) -> Result<(AnyPool, AnyPool), StoreError> {
     sqlx::any::install_default_drivers();
     match url {
-        DatabaseUrl::Postgres(url) => postgres::open(url).await,
+        // One pool for both: its connections share the server's memory.
+        DatabaseUrl::Postgres(url) => postgres::open(url).await.map(|pool| (pool.clone(), pool)),
         DatabaseUrl::Sqlite(path) => sqlite::open(path).await,
     }
 }

@@ -33,10 +33,10 @@ const CONNECTIONS: u32 = 4;
 const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
 
-/// Said in a long write: 16 MiB of pages, and not 2, spare it from writing the same pages again and again. Its connection
-/// keeps them until it is closed, so it is for commands that end soon and not for every connection: each one would fill
-/// its own by reading alone.
-pub(crate) const LONG_WRITE: &str = "PRAGMA cache_size = -16384";
+/// Said on the one connection that writes: 16 MiB of pages, and not 2, keep at hand what leads to a row among a million,
+/// and spare an import from writing the same pages again and again. What another connection writes makes a cache void,
+/// so all writes go through one. The others would fill theirs by reading alone.
+const WRITER: &str = "PRAGMA cache_size = -16384";
 
 /// The path in a `sqlite:` url: `sqlite:/var/lib/x.db`, `sqlite:///var/lib/x.db` or a relative one. The rest of the
 /// url is the path as it stands; there are no parameters and no percent signs to decode.
@@ -54,8 +54,9 @@ pub(crate) fn path_of(url: &str) -> Result<PathBuf, &'static str> {
     Ok(PathBuf::from(path))
 }
 
-/// Opens the file, creating it when it is missing, and leaves it in write-ahead mode.
-pub(crate) async fn open(path: &Path) -> Result<AnyPool, StoreError> {
+/// Opens the file, creating it when it is missing, and leaves it in write-ahead mode: connections that read, and the one
+/// that writes.
+pub(crate) async fn open(path: &Path) -> Result<(AnyPool, AnyPool), StoreError> {
     create(path)?;
     let options = connect_options(path)?;
     // A pool takes a failing connection for a passing trouble, tries until its time is up and keeps the reason to
@@ -66,17 +67,30 @@ pub(crate) async fn open(path: &Path) -> Result<AnyPool, StoreError> {
         connection.close().await
     };
     first.await.map_err(StoreError::during("be opened"))?;
+    let writer = pool(1)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SETTINGS).await?;
+                connection.execute(WRITER).await.map(drop)
+            })
+        })
+        .connect_lazy_with(options.clone());
+    let readers = pool(CONNECTIONS)
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(drop) }))
+        .connect_with(options)
+        .await
+        .map_err(StoreError::during("be opened"))?;
+    Ok((readers, writer))
+}
+
+fn pool(connections: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A connection to a file neither goes stale nor costs anything to keep.
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(SETTINGS).await.map(drop) }))
-        .connect_with(options)
-        .await
-        .map_err(StoreError::during("be opened"))
 }
 
 /// The versions of the migrations that were made; `None` when there is no file yet.
@@ -205,17 +219,19 @@ mod tests {
         for _ in 0..CONNECTIONS {
             connections.push(fresh.database.pool().acquire().await.expect("a connection"));
         }
-        for connection in &mut connections {
+        let readers = connections.len();
+        connections.push(fresh.database.writer().acquire().await.expect("the one that writes"));
+        for (at, connection) in connections.iter_mut().enumerate() {
             let expected = [
                 ("PRAGMA journal_mode", "wal"),
                 ("PRAGMA synchronous", "2"),
                 ("PRAGMA foreign_keys", "1"),
                 ("PRAGMA busy_timeout", "5000"),
                 ("PRAGMA secure_delete", "1"),
-                // Reading alone fills it on every connection: SQLite's own 2 MB, and more in a long write only.
-                ("PRAGMA cache_size", "-2000"),
             ];
-            for (pragma, value) in expected {
+            // Reading alone fills it on every connection: SQLite's own 2 MB, and more where it is written.
+            let cache = ("PRAGMA cache_size", if at < readers { "-2000" } else { "-16384" });
+            for (pragma, value) in expected.into_iter().chain([cache]) {
                 let row = sqlx::query(pragma).fetch_one(&mut **connection).await.expect(pragma);
                 let text = sqlx::Row::try_get::<String, _>(&row, 0);
                 let found = text.unwrap_or_else(|_| sqlx::Row::get::<i64, _>(&row, 0).to_string());
