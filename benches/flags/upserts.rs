@@ -74,21 +74,24 @@ impl Work {
     /// What was seen since the last write.
     fn batch(&mut self, round: u64, counted: u64) -> anyhow::Result<Vec<Gathered>> {
         let moment = Timestamp::from_millis(END_MILLIS + i64::try_from(round)? * 1_000);
-        let known = self.again.by_ref().take(AGAIN).chain(self.further.by_ref().take(FURTHER)).map(fill::account);
-        let new = (0..NEW).map(|nth| (fill::INSTITUTIONS[nth], format!("new{counted}-{round}-{nth}")));
-        known.chain(new).map(|(code, identifier)| refused(code, &identifier, moment)).collect()
+        let known = self.again.by_ref().take(AGAIN).chain(self.further.by_ref().take(FURTHER));
+        let known = known.map(|number| (fill::account(number), number));
+        let new = (0..NEW).map(|nth| ((fill::INSTITUTIONS[nth], format!("new{counted}-{round}-{nth}")), 7));
+        known.chain(new).map(|((code, identifier), number)| refused(code, &identifier, number, moment)).collect()
     }
 }
 
-/// A refusal for having no password.
-fn refused(code: &str, identifier: &str, moment: Timestamp) -> anyhow::Result<Gathered> {
+/// A refusal for having no password, from where the flag of this number was seen before.
+fn refused(code: &str, identifier: &str, number: u64, moment: Timestamp) -> anyhow::Result<Gathered> {
     let institution = Institution::parse(code)?;
+    let integration = format!("AlmaSDK-old{}-institutionCode-{code}", number % 40);
+    let address = [192, 0, 2, u8::try_from(number % 250)?];
     Ok(Gathered {
         account: AccountId::parse(&institution, identifier)?,
         seen: vec![Seen {
             fact: Fact::Refused(Rejection::NoPassword, GuessFacts::default()),
-            integration: Some(IntegrationName::parse(&format!("AlmaSDK-old7-institutionCode-{code}"))?),
-            source: Some(IpAddr::from([192, 0, 2, 7])),
+            integration: Some(IntegrationName::parse(&integration)?),
+            source: Some(IpAddr::from(address)),
             operation: Cow::Borrowed("authenticateUser"),
             first: moment,
             last: moment,
