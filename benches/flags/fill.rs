@@ -99,7 +99,7 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
             format!(
                 "id, institution, identifier, id, state, \
                  CASE WHEN state = 'snoozed' THEN last_seen + 86400000 ELSE NULL END, \
-                 CASE WHEN state = 'snoozed' THEN 'open' ELSE NULL END, severity, 2, last_seen - 86400000, last_seen, \
+                 CASE WHEN state = 'snoozed' THEN 'open' ELSE NULL END, severity, 3, last_seen - 86400000, last_seen, \
                  1 + i % 50, last_seen - 86400000, {CLOSED}"
             ),
             "made",
@@ -108,7 +108,7 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
             "flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
              cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_opened_at)",
             format!(
-                "id, reason, severity, 2, 'AlmaSDK-old' || CAST(i % 40 AS TEXT) || '-institutionCode-' || institution, \
+                "id, reason, severity, 3, 'AlmaSDK-old' || CAST(i % 40 AS TEXT) || '-institutionCode-' || institution, \
                  last_seen - 86400000, last_seen, 1 + i % 50, {CLOSED}, 1, institution, state, severity, \
                  last_seen - 86400000"
             ),
