@@ -31,7 +31,8 @@ fn cases() -> anyhow::Result<Vec<Case>> {
     let by_account = |name, filter| Case { name, filter, order: FlagOrder::Account, middle: 0 };
     let none = FlagFilter::default;
     let open = || FlagFilter { states: vec![FlagState::Open], ..none() };
-    let institution = Institution::parse(INSTITUTIONS[1])?;
+    // The largest, so that the small database has whole pages of it too.
+    let institution = Institution::parse(INSTITUTIONS[0])?;
     let of_institution = || FlagFilter { institution: Some(institution.clone()), ..none() };
     let locked = || FlagFilter { reason: Some(Reason::Locked), ..none() };
     let high = Some(Severity::High);

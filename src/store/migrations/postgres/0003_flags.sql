@@ -1,4 +1,5 @@
--- COLLATE "C" where pages and searches go by the bytes, whatever language the database speaks.
+-- COLLATE "C" everywhere: pages and searches go by the bytes, whatever language the database speaks, and no index leads
+-- from a text of one collation to one of another.
 --
 -- Flags with their evidence and their life; the trail of what happened to them; the imported list; through which
 -- integrations accounts were let in. Pages of what is counted up again and again keep room for a row's next version, so
@@ -6,9 +7,9 @@
 
 -- Who a row of the trail is about. The number is random: once the row here is gone, nobody can tell any more.
 CREATE TABLE subject (
-    number TEXT NOT NULL PRIMARY KEY,
-    institution TEXT NOT NULL,
-    identifier TEXT NOT NULL,
+    number TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    institution TEXT COLLATE "C" NOT NULL,
+    identifier TEXT COLLATE "C" NOT NULL,
     UNIQUE (institution, identifier)
 );
 
@@ -16,11 +17,11 @@ CREATE TABLE new_flag (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     institution TEXT COLLATE "C" NOT NULL,
     identifier TEXT COLLATE "C" NOT NULL,
-    subject TEXT NOT NULL,
-    state TEXT NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
     snoozed_until BIGINT,
-    state_before TEXT,
-    assignee TEXT,
+    state_before TEXT COLLATE "C",
+    assignee TEXT COLLATE "C",
     severity BIGINT NOT NULL,
     confidence BIGINT NOT NULL,
     first_seen BIGINT NOT NULL,
@@ -43,17 +44,17 @@ INSERT INTO new_flag (id, institution, identifier, subject, state, severity, con
 -- tells unless it is over while others are not.
 CREATE TABLE new_flag_reason (
     flag_id TEXT COLLATE "C" NOT NULL,
-    reason TEXT NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
     severity BIGINT NOT NULL,
     confidence BIGINT NOT NULL,
-    integration TEXT,
+    integration TEXT COLLATE "C",
     first_seen BIGINT NOT NULL,
     last_seen BIGINT NOT NULL,
     count BIGINT NOT NULL,
     cleared_at BIGINT,
     is_telling BIGINT NOT NULL,
     flag_institution TEXT COLLATE "C" NOT NULL,
-    flag_state TEXT NOT NULL,
+    flag_state TEXT COLLATE "C" NOT NULL,
     flag_severity BIGINT NOT NULL,
     flag_opened_at BIGINT NOT NULL,
     PRIMARY KEY (flag_id, reason)
@@ -67,9 +68,9 @@ INSERT INTO new_flag_reason (flag_id, reason, severity, confidence, first_seen, 
 
 -- Where sign-ins came from: kind is integration, address or operation.
 CREATE TABLE flag_source (
-    flag_id TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    value TEXT NOT NULL,
+    flag_id TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    value TEXT COLLATE "C" NOT NULL,
     first_seen BIGINT NOT NULL,
     last_seen BIGINT NOT NULL,
     count BIGINT NOT NULL,
@@ -98,9 +99,9 @@ CREATE INDEX flag_reason_institution_queue ON flag_reason (reason, flag_institut
 
 -- How many flags there are, kept and not counted. label: all, reason:CODE, severity:NAME.
 CREATE TABLE flag_total (
-    institution TEXT NOT NULL,
-    state TEXT NOT NULL,
-    label TEXT NOT NULL,
+    institution TEXT COLLATE "C" NOT NULL,
+    state TEXT COLLATE "C" NOT NULL,
+    label TEXT COLLATE "C" NOT NULL,
     total BIGINT NOT NULL,
     PRIMARY KEY (institution, state, label)
 );
@@ -117,7 +118,7 @@ INSERT INTO flag_total (institution, state, label, total)
 -- What became of the queue, day by day (days since 1970-01-01 in UTC).
 CREATE TABLE flag_day (
     day BIGINT NOT NULL,
-    institution TEXT NOT NULL,
+    institution TEXT COLLATE "C" NOT NULL,
     opened BIGINT NOT NULL,
     closed BIGINT NOT NULL,
     active BIGINT NOT NULL,
@@ -126,9 +127,9 @@ CREATE TABLE flag_day (
 
 -- Through which integrations the identity service accepted an account, and when last.
 CREATE TABLE habit (
-    institution TEXT NOT NULL,
-    identifier TEXT NOT NULL,
-    integration TEXT NOT NULL,
+    institution TEXT COLLATE "C" NOT NULL,
+    identifier TEXT COLLATE "C" NOT NULL,
+    integration TEXT COLLATE "C" NOT NULL,
     accepted_at BIGINT NOT NULL,
     PRIMARY KEY (institution, identifier, integration)
 );
@@ -137,17 +138,17 @@ CREATE INDEX habit_age ON habit (accepted_at);
 
 -- The imported list of accounts that the identity service does not hold.
 CREATE TABLE report_row (
-    institution TEXT NOT NULL,
-    identifier TEXT NOT NULL,
+    institution TEXT COLLATE "C" NOT NULL,
+    identifier TEXT COLLATE "C" NOT NULL,
     first_listed BIGINT NOT NULL,
     last_listed BIGINT NOT NULL,
     PRIMARY KEY (institution, identifier)
 );
 
 CREATE TABLE report_alias (
-    institution TEXT NOT NULL,
-    alias TEXT NOT NULL,
-    identifier TEXT NOT NULL,
+    institution TEXT COLLATE "C" NOT NULL,
+    alias TEXT COLLATE "C" NOT NULL,
+    identifier TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (institution, alias, identifier)
 );
 
@@ -155,8 +156,8 @@ CREATE INDEX report_alias_owner ON report_alias (institution, identifier);
 
 -- Files that were imported, by their digest.
 CREATE TABLE report_file (
-    institution TEXT NOT NULL,
-    digest TEXT NOT NULL,
+    institution TEXT COLLATE "C" NOT NULL,
+    digest TEXT COLLATE "C" NOT NULL,
     imported_at BIGINT NOT NULL,
     listed BIGINT NOT NULL,
     PRIMARY KEY (institution, digest)
@@ -164,14 +165,14 @@ CREATE TABLE report_file (
 
 -- Whoever did something to a flag, and what they wrote about it: both can be erased, the trail keeps their numbers.
 CREATE TABLE actor (
-    number TEXT NOT NULL PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
+    number TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL UNIQUE
 );
 
 CREATE TABLE note (
-    number TEXT NOT NULL PRIMARY KEY,
-    subject TEXT NOT NULL,
-    body TEXT NOT NULL
+    number TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    subject TEXT COLLATE "C" NOT NULL,
+    body TEXT COLLATE "C" NOT NULL
 );
 
 CREATE INDEX note_subject ON note (subject);
@@ -179,16 +180,16 @@ CREATE INDEX note_subject ON note (subject);
 CREATE TABLE trail (
     seq BIGINT NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
-    subject TEXT NOT NULL,
-    flag_id TEXT NOT NULL,
-    event TEXT NOT NULL,
-    state_before TEXT NOT NULL,
-    state_after TEXT NOT NULL,
-    reasons TEXT NOT NULL,
-    actor TEXT NOT NULL,
-    assignee TEXT,
+    subject TEXT COLLATE "C" NOT NULL,
+    flag_id TEXT COLLATE "C" NOT NULL,
+    event TEXT COLLATE "C" NOT NULL,
+    state_before TEXT COLLATE "C" NOT NULL,
+    state_after TEXT COLLATE "C" NOT NULL,
+    reasons TEXT COLLATE "C" NOT NULL,
+    actor TEXT COLLATE "C" NOT NULL,
+    assignee TEXT COLLATE "C",
     snoozed_until BIGINT,
-    note TEXT NOT NULL
+    note TEXT COLLATE "C" NOT NULL
 );
 
 CREATE INDEX trail_flag ON trail (flag_id, seq);
@@ -206,7 +207,7 @@ INSERT INTO trail_head (one, seq) VALUES (1, 0);
 CREATE TABLE trail_horizon (
     horizon BIGINT NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
-    actor TEXT NOT NULL
+    actor TEXT COLLATE "C" NOT NULL
 );
 
 CREATE FUNCTION refuse_trail() RETURNS trigger LANGUAGE plpgsql AS $$
