@@ -1,7 +1,9 @@
 //! Writing a flag back. An account that is seen again changes times and counts: no index holds these, so that counting
 //! up costs the same however many flags there are.
 
-use sqlx::AnyConnection;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection};
 
 use crate::domain::{Confidence, IntegrationName, Life, Reason, Severity, Timestamp};
 use crate::store::flags::flag_row::{FlagRow, ReasonRecord, rank, sureness};
@@ -76,16 +78,7 @@ async fn count_reason_up(
     flag: &FlagRow,
     reason: &ReasonRecord,
 ) -> Result<(), StoreError> {
-    sqlx::query(COUNT_REASON_UP)
-        .bind(flag.id.as_str())
-        .bind(reason.reason.code())
-        .bind(rank(reason.severity))
-        .bind(sureness(reason.confidence))
-        .bind(reason.integration.as_ref().map(IntegrationName::as_str))
-        .bind(reason.first_seen.as_millis())
-        .bind(reason.last_seen.as_millis())
-        .bind(row::stored(reason.count))
-        .bind(reason.cleared_at.map(Timestamp::as_millis))
+    evidence(COUNT_REASON_UP, flag, reason)
         .execute(connection)
         .await
         .map(drop)
@@ -134,16 +127,7 @@ const WRITE_REASON: &str = "INSERT INTO flag_reason (flag_id, reason, severity, 
 
 async fn write_reason(connection: &mut AnyConnection, flag: &FlagRow, reason: &ReasonRecord) -> Result<(), StoreError> {
     let is_telling = flag.telling().any(|telling| telling.reason == reason.reason);
-    sqlx::query(WRITE_REASON)
-        .bind(flag.id.as_str())
-        .bind(reason.reason.code())
-        .bind(rank(reason.severity))
-        .bind(sureness(reason.confidence))
-        .bind(reason.integration.as_ref().map(IntegrationName::as_str))
-        .bind(reason.first_seen.as_millis())
-        .bind(reason.last_seen.as_millis())
-        .bind(row::stored(reason.count))
-        .bind(reason.cleared_at.map(Timestamp::as_millis))
+    evidence(WRITE_REASON, flag, reason)
         .bind(i64::from(is_telling))
         .bind(flag.account.institution().as_str())
         .bind(flag.life.state.label())
@@ -153,4 +137,18 @@ async fn write_reason(connection: &mut AnyConnection, flag: &FlagRow, reason: &R
         .await
         .map(drop)
         .map_err(StoreError::during("record a flag's reason"))
+}
+
+/// A statement whose first nine places are a reason's key and its evidence.
+fn evidence<'q>(statement: &'static str, flag: &'q FlagRow, reason: &'q ReasonRecord) -> Query<'q, Any, AnyArguments> {
+    sqlx::query(statement)
+        .bind(flag.id.as_str())
+        .bind(reason.reason.code())
+        .bind(rank(reason.severity))
+        .bind(sureness(reason.confidence))
+        .bind(reason.integration.as_ref().map(IntegrationName::as_str))
+        .bind(reason.first_seen.as_millis())
+        .bind(reason.last_seen.as_millis())
+        .bind(row::stored(reason.count))
+        .bind(reason.cleared_at.map(Timestamp::as_millis))
 }
