@@ -237,8 +237,9 @@ mod tests {
     fn a_password_that_is_repeated_flags_when_it_was_right_once_or_never_could_be() {
         let cases = [
             (Some(1), 1, true, ""),
-            (Some(1), 2, true, "stale-secret/medium/medium"),
-            (Some(11), 2, true, ""),
+            (Some(1), 2, true, ""),
+            (Some(1), 3, true, "stale-secret/medium/medium"),
+            (Some(11), 3, true, ""),
             (None, 9, true, ""),
             (None, 2, false, ""),
             (None, 3, false, "unacceptable-password/medium/medium"),
@@ -282,7 +283,7 @@ mod tests {
                                 expected.push(Reason::Reported);
                             }
                             let used_to_succeed = accepted.is_some_and(|day| day <= at(10));
-                            if is_wrong && used_to_succeed && refusals >= 4 && days >= 2 {
+                            if is_wrong && used_to_succeed && refusals >= 4 && days >= 3 {
                                 expected.push(Reason::StaleSecret);
                             }
                             let is_supported = reported.is_some() || refusals > 0 && days >= 3;

@@ -5,8 +5,8 @@ use crate::domain::Timestamp;
 
 /// Refusals of one password after which it is a stored one and no slip of a hand.
 const STALE_REFUSALS: u32 = 4;
-/// Days on which they must have been.
-const STALE_DAYS: u32 = 2;
+/// Days on which they must have been: people try what used to be their password for a day or two.
+const STALE_DAYS: u32 = 3;
 /// Days on which an integration must have presented one password that could never have been accepted.
 const UNACCEPTABLE_DAYS: u32 = 3;
 
@@ -65,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_password_that_used_to_be_right_is_stale_after_four_refusals_on_two_days() {
-        let one_day = [at(3, 1), at(3, 2), at(3, 3), at(3, 4)];
-        assert!(!refused(&one_day).is_stale(Some(at(1, 0))), "one bad day is no habit");
-        let two_days = [at(3, 1), at(3, 2), at(3, 3), at(4, 1)];
-        assert!(refused(&two_days).is_stale(Some(at(1, 0))));
-        assert!(!refused(&two_days[..3]).is_stale(Some(at(1, 0))));
-        assert!(!refused(&two_days).is_stale(None), "nothing is stale that never was right");
-        assert!(!refused(&two_days).is_stale(Some(at(3, 2))), "it was let in meanwhile, elsewhere than here");
+    fn a_stored_password_that_used_to_be_right_is_stale_after_four_refusals_on_three_days() {
+        let two_days = [at(3, 1), at(3, 2), at(3, 3), at(4, 1), at(4, 2), at(4, 3)];
+        assert!(!refused(&two_days).is_stale(Some(at(1, 0))), "two bad days are no habit");
+        let three_days = [at(3, 1), at(3, 2), at(4, 1), at(5, 1)];
+        assert!(refused(&three_days).is_stale(Some(at(1, 0))));
+        assert!(!refused(&three_days[1..]).is_stale(Some(at(1, 0))));
+        assert!(!refused(&three_days).is_stale(None), "nothing is stale that never was right");
+        assert!(!refused(&three_days).is_stale(Some(at(3, 2))), "it was let in meanwhile, elsewhere than here");
     }
 
     #[test]

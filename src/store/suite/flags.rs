@@ -148,18 +148,18 @@ async fn a_sign_in_resolves_and_a_recurrence_opens_again(fresh: Fresh) {
 async fn an_owner_who_signs_in_elsewhere_does_not_end_what_an_old_system_has_stored(fresh: Fresh) {
     let accepted = |user: &str, moment| Seen { integration: Some(integration(user)), ..seen(Fact::Accepted, moment) };
     let again = |moment| {
-        let (refusals, days) = if moment < at(3 * DAY) { (3, 1) } else { (4, 2) };
+        let (refusals, days) = if moment < at(4 * DAY) { (4, 2) } else { (5, 3) };
         let guess = GuessFacts { repeat: Some(Repeat { since: at(2 * DAY), refusals, days }), could_be_set: true };
         seen(Fact::Refused(Rejection::WrongPassword, guess), moment)
     };
     assert_eq!(record(&fresh.database, "reader", vec![accepted("proxy", at(DAY))]).await, None);
-    for moment in [at(2 * DAY + 1), at(2 * DAY + 2)] {
+    for moment in [at(3 * DAY + 1), at(3 * DAY + 2)] {
         assert_eq!(record(&fresh.database, "reader", vec![again(moment)]).await, None);
     }
-    let flag = record(&fresh.database, "reader", vec![again(at(3 * DAY))]).await.expect("stale by now");
+    let flag = record(&fresh.database, "reader", vec![again(at(4 * DAY))]).await.expect("stale by now");
     assert_eq!(flag.reasons, [Reason::StaleSecret]);
-    assert_eq!(record(&fresh.database, "reader", vec![accepted("kiosk", at(3 * DAY + 1))]).await, None);
-    let over = record(&fresh.database, "reader", vec![accepted("proxy", at(3 * DAY + 2))]).await.expect("over");
+    assert_eq!(record(&fresh.database, "reader", vec![accepted("kiosk", at(4 * DAY + 1))]).await, None);
+    let over = record(&fresh.database, "reader", vec![accepted("proxy", at(4 * DAY + 2))]).await.expect("over");
     assert_eq!(over.state, FlagState::Resolved);
 }
 
