@@ -91,10 +91,12 @@ pub(crate) fn at_first(account: &Account) -> (Option<Arc<str>>, Standing) {
         Kind::Person
         | Kind::Slips
         | Kind::Forgets
+        | Kind::Stubborn
         | Kind::RotatedToTheRight
         | Kind::Probe
         | Kind::ListedLate
         | Kind::StoredStale
+        | Kind::StoredStaleNightly
         | Kind::RotatedStale
         | Kind::SoundIntegration
         | Kind::BrokenIntegration => (held, Standing::Good),
@@ -120,6 +122,7 @@ impl Calendar<'_> {
             Kind::Person | Kind::Disabled => self.routine(account, 0, DAYS),
             Kind::Slips => self.slips(account),
             Kind::Forgets => self.forgets(account),
+            Kind::Stubborn => self.stubborn(account),
             Kind::External => self.wrong_now_and_then(account),
             Kind::ExternalStored => {
                 let weak = self.weak();
@@ -148,12 +151,13 @@ impl Calendar<'_> {
             Kind::Reported | Kind::ReportedByBarcode => self.told(account, 3, DAYS),
             Kind::ReportedWeak => {
                 let weak = self.weak();
-                for _ in 0..self.random.within(1, 4) {
+                // More than once, as everybody who cannot get in: a refusal that stays in doubt is no evidence.
+                for _ in 0..self.random.within(2, 5) {
                     let minute = self.on_some_day(3, DAYS);
                     self.call(minute, account.home, &account.id, &weak);
                 }
             }
-            Kind::StoredStale => self.stale(number, account),
+            Kind::StoredStale | Kind::StoredStaleNightly => self.stale(number, account),
             Kind::RotatedStale => {
                 self.rotated(account, DAYS);
                 let new: Arc<str> = format!("{} anew", account.password).into();
@@ -264,6 +268,21 @@ impl Calendar<'_> {
         self.routine(account, first + 4, DAYS);
     }
 
+    /// One old password, over and over for two days, hours apart, before the right one comes to mind. Some old ones are
+    /// short.
+    fn stubborn(&mut self, account: &Account) {
+        self.routine(account, 0, 4);
+        let first = self.random_day(5, 25);
+        let old: Arc<str> =
+            if self.random.once_in(2) { "1902".into() } else { format!("{} x", account.password).into() };
+        for (day, hour) in [(first, 8), (first, 12), (first, 20), (first + 1, 8), (first + 1, 12), (first + 1, 18)] {
+            let minute = at(day, hour, self.random.within(0, 60));
+            self.call(minute, account.home, &account.id, &old);
+        }
+        self.call(at(first + 1, 21, 0), account.home, &account.id, &account.password);
+        self.routine(account, first + 2, DAYS);
+    }
+
     /// Somebody whose password is kept elsewhere tries it here.
     fn wrong_now_and_then(&mut self, account: &Account) {
         for _ in 0..self.random.within(1, 4) {
@@ -275,9 +294,14 @@ impl Calendar<'_> {
         }
     }
 
-    /// Presented by an integration that has stored it: every few minutes, or four times a day.
+    /// Presented by an integration that has stored it: once a night, every few minutes, or four times a day.
     fn stored(&mut self, account: &Account, number: usize, password: &Arc<str>, first: u32, end: u32) {
-        if number.is_multiple_of(3) {
+        if account.kind == Kind::StoredStaleNightly {
+            let minute = self.random.within(0, 60);
+            for day in first..end {
+                self.call(at(day, 2, minute), NIGHTLY[0], &account.id, password);
+            }
+        } else if number.is_multiple_of(3) {
             let phase = self.random.within(0, self.scale.retry());
             for minute in (at(first, 0, phase)..at(end, 0, 0)).step_by(self.scale.retry() as usize) {
                 self.call(minute, RETRYING, &account.id, password);

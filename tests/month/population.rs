@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     Person,
     Slips,
     Forgets,
+    Stubborn,
     External,
     ExternalStored,
     RotatedToTheRight,
@@ -42,6 +43,7 @@ pub(crate) enum Kind {
     ReportedWeak,
     ReportedUnseen,
     StoredStale,
+    StoredStaleNightly,
     RotatedStale,
     StoredWeak,
     BrokenIntegration,
@@ -49,9 +51,10 @@ pub(crate) enum Kind {
 }
 
 /// How many there are of each kind at the quiet institution and at the telling one; people fill the rest.
-const NUMBERS: [(Kind, usize, usize); 22] = [
+const NUMBERS: [(Kind, usize, usize); 24] = [
     (Kind::Slips, 400, 100),
     (Kind::Forgets, 200, 50),
+    (Kind::Stubborn, 80, 20),
     (Kind::External, 300, 0),
     (Kind::ExternalStored, 30, 0),
     (Kind::RotatedToTheRight, 10, 0),
@@ -68,7 +71,8 @@ const NUMBERS: [(Kind, usize, usize); 22] = [
     (Kind::ReportedByBarcode, 10, 0),
     (Kind::ReportedWeak, 15, 0),
     (Kind::ReportedUnseen, 30, 0),
-    (Kind::StoredStale, 25, 0),
+    (Kind::StoredStale, 20, 0),
+    (Kind::StoredStaleNightly, 5, 0),
     (Kind::RotatedStale, 5, 0),
     (Kind::StoredWeak, 20, 0),
     (Kind::Unseen, 6, 0),
@@ -106,6 +110,7 @@ impl Kind {
             Self::Person
             | Self::Slips
             | Self::Forgets
+            | Self::Stubborn
             | Self::External
             | Self::ExternalStored
             | Self::RotatedToTheRight
@@ -122,7 +127,7 @@ impl Kind {
             Self::NoPasswordListed => &[Reason::NoPassword, Reason::Reported],
             Self::Reported | Self::ReportedByBarcode | Self::ReportedUnseen => &[Reason::Reported],
             Self::ReportedWeak => &[Reason::Reported, Reason::UnacceptablePassword],
-            Self::StoredStale | Self::RotatedStale => &[Reason::StaleSecret],
+            Self::StoredStale | Self::StoredStaleNightly | Self::RotatedStale => &[Reason::StaleSecret],
             Self::StoredWeak => &[Reason::UnacceptablePassword],
             Self::BrokenIntegration => &[Reason::IntegrationRefused],
         }
