@@ -1,5 +1,6 @@
-//! The statements that find flags, put together so that an index leads to them whatever the filter. A database does not
-//! know beforehand how many flags a filter leaves; whoever asks does, and chooses the way.
+//! The statements that find flags, put together so that an index leads to them whatever the filter. SQLite does not know
+//! beforehand how many flags a filter leaves; whoever asks does, and chooses the way: a column that is cast to its own
+//! type is an expression there, which no index finds. PostgreSQL knows, and takes such a cast for the column itself.
 
 use std::fmt::Display;
 
@@ -69,16 +70,16 @@ impl Statement {
         if !states.is_empty() {
             let places: Vec<String> =
                 states.iter().map(|state| statement.place(Value::Text(state.label().to_owned()))).collect();
-            // An expression is found by no index, so that the one by identifier is gone through.
-            let nothing = if way == Way::Walk { " || ''" } else { "" };
-            statement.text.extend([" AND ", state, nothing, " IN (", &places.join(", "), ")"]);
+            // The index by identifier is gone through.
+            let state = if way == Way::Walk { "CAST(flag.state AS TEXT)" } else { state };
+            statement.text.extend([" AND ", state, " IN (", &places.join(", "), ")"]);
         }
         if let Some(code) = &filter.institution {
             statement.text.extend([" AND ", institution]);
             statement.and_then(" =", Value::Text(code.to_string()));
         }
         if let Some(wanted) = filter.severity {
-            statement.text.extend([" AND ", severity, if way == Way::Walk { " + 0" } else { "" }]);
+            statement.text.extend([" AND ", if way == Way::Walk { "CAST(flag.severity AS BIGINT)" } else { severity }]);
             statement.and_then(" =", Value::Number(rank(wanted)));
         }
         match after.map(|cursor| &cursor.key) {
@@ -139,7 +140,7 @@ impl Statement {
 
     /// The identifier; where flags are picked by something else, in a form by which nobody goes through all of them.
     fn identifier(&self) -> &'static str {
-        if self.way == Way::Pick { "flag.identifier || ''" } else { "flag.identifier" }
+        if self.way == Way::Pick { "CAST(flag.identifier AS TEXT)" } else { "flag.identifier" }
     }
 
     fn and(&mut self, condition: &str, value: Value) {
@@ -187,9 +188,10 @@ impl Statement {
         self.query("SELECT COUNT(*) AS total FROM (SELECT 1 AS one", &format!(" LIMIT {most}) AS fitting"))
     }
 
-    /// As a query. The text is put together of constants and the places of values only.
+    /// As a query. The text is put together of constants and the places of values only. It is planned each time it is
+    /// asked, for these very values: PostgreSQL would settle on one plan for all.
     fn query(self, head: impl Display, tail: &str) -> Query<'static, Any, AnyArguments> {
-        let mut query = sqlx::query(AssertSqlSafe(format!("{head}{}{tail}", self.text)));
+        let mut query = sqlx::query(AssertSqlSafe(format!("{head}{}{tail}", self.text))).persistent(false);
         for value in self.values {
             query = match value {
                 Value::Number(number) => query.bind(number),
