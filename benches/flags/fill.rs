@@ -124,23 +124,15 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
             ),
             "made WHERE i % 3 = 0 AND reason <> 'reported'",
         ),
+        // One after the other, as a first call leaves them.
         (
             "flag_source (flag_id, kind, value, first_seen, last_seen, count)",
-            "id, 'integration', 'AlmaSDK-old' || CAST(i % 40 AS TEXT) || '-institutionCode-' || institution, \
+            "id, kind, CASE kind WHEN 'integration' THEN 'AlmaSDK-old' || CAST(i % 40 AS TEXT) || '-institutionCode-' || \
+             institution WHEN 'address' THEN '192.0.2.' || CAST(i % 250 AS TEXT) ELSE 'authenticateUser' END, \
              last_seen - 86400000, last_seen, 1 + i % 50"
                 .to_owned(),
-            "made",
-        ),
-        (
-            "flag_source (flag_id, kind, value, first_seen, last_seen, count)",
-            "id, 'address', '192.0.2.' || CAST(i % 250 AS TEXT), last_seen - 86400000, last_seen, 1 + i % 50"
-                .to_owned(),
-            "made",
-        ),
-        (
-            "flag_source (flag_id, kind, value, first_seen, last_seen, count)",
-            "id, 'operation', 'authenticateUser', last_seen - 86400000, last_seen, 1 + i % 50".to_owned(),
-            "made",
+            "made CROSS JOIN (SELECT 'address' AS kind UNION ALL SELECT 'integration' UNION ALL SELECT 'operation') \
+             AS kinds ORDER BY i, kind",
         ),
         (
             "trail (seq, at, subject, flag_id, event, state_before, state_after, reasons, actor, note)",

@@ -113,7 +113,7 @@ STEPS = (
     ),
     Step(
         "benchmark of a long queue of flags in PostgreSQL",
-        Tier.FULL,
+        Tier.DEFAULT,
         (sys.executable, "benches/flags/postgres.py"),
         counts.closing_line,
         60,
