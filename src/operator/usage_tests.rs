@@ -31,6 +31,7 @@ async fn add(fresh: &Fresh, days_ago: i64, name: &str, operation: &str, account:
     let ranking = |dimension, value, fresh, others| UsageRanking {
         dimension,
         candidates: vec![UsageCandidate { value, fresh, parked: Tally::NONE }],
+        unproven: Vec::new(),
         others,
         kept: 9,
     };

@@ -26,6 +26,7 @@ mod sqlite;
 #[cfg(test)]
 pub(crate) mod suite;
 mod usage;
+mod usage_known;
 mod usage_merge;
 mod usage_read;
 mod usage_rows;

@@ -6,6 +6,7 @@ use sqlx::AnyConnection;
 
 use crate::domain::{AccountId, Day, Dimension, Tally};
 use crate::store::database::Write;
+use crate::store::usage_known::prove;
 use crate::store::usage_merge::{Merged, merge};
 use crate::store::usage_rows::RowWriter;
 use crate::store::{Database, StoreError, changes};
@@ -40,6 +41,9 @@ pub struct UsageRanking {
     pub dimension: Dimension,
     /// Values that may get a row of their own.
     pub candidates: Vec<UsageCandidate>,
+    /// Accounts that may be invented, with calls that are not in the store yet: they are candidates where the store knows
+    /// an account of that name, and else others.
+    pub unproven: Vec<(UsageValue, Tally)>,
     /// Calls not in the store yet that belong to the others, come what may.
     pub others: Tally,
     /// How many values have rows of their own.
@@ -74,6 +78,8 @@ pub enum UsagePlace {
 pub struct UsageWritten {
     /// Where each candidate went, in their order.
     pub places: Vec<UsagePlace>,
+    /// Which of the unproven ones are known, and where each went.
+    pub proven: Vec<(UsageValue, UsagePlace)>,
     /// Values that lost their row, with what of theirs is among the others now. It was this node that put it there.
     pub evicted: Vec<(UsageValue, Tally)>,
 }
@@ -159,10 +165,17 @@ async fn add(write: &mut Write, change: &UsageChange) -> Result<Vec<UsageWritten
     rows.add_to_rest(&change.all).await?;
     let mut written = Vec::with_capacity(change.rankings.len());
     for ranking in &change.rankings {
+        let settled;
+        let proven = if ranking.unproven.is_empty() {
+            ranking
+        } else {
+            settled = prove(rows.write, ranking).await?;
+            &settled
+        };
         rows.dimension = ranking.dimension.label();
         let before = rows.read().await?;
         let others_before = before.others;
-        let Merged { put, evicted, others, places } = merge(before, ranking);
+        let Merged { put, evicted, others, mut places } = merge(before, proven);
         rows.remove(evicted.iter().map(|(value, _)| Some(value))).await?;
         let mut put: Vec<(Option<&UsageValue>, &Tally)> =
             put.iter().map(|(value, tally)| (Some(value), tally)).collect();
@@ -172,7 +185,9 @@ async fn add(write: &mut Write, change: &UsageChange) -> Result<Vec<UsageWritten
             put.push((None, &others));
         }
         rows.put(&put).await?;
-        written.push(UsageWritten { places, evicted });
+        let of_proven = places.split_off(ranking.candidates.len());
+        let names = proven.candidates.iter().skip(ranking.candidates.len()).map(|candidate| candidate.value.clone());
+        written.push(UsageWritten { places, proven: names.zip(of_proven).collect(), evicted });
     }
     Ok(written)
 }

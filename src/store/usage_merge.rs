@@ -123,7 +123,13 @@ mod tests {
             parked: calls(*parked),
         });
         let others = calls(others);
-        UsageRanking { dimension: Dimension::Agent, candidates: candidates.collect(), others, kept }
+        UsageRanking {
+            dimension: Dimension::Agent,
+            candidates: candidates.collect(),
+            unproven: Vec::new(),
+            others,
+            kept,
+        }
     }
 
     /// What the rows are after a merge, as the database has them.

@@ -26,6 +26,7 @@ fn count(desk: &Desk) {
             fresh,
             parked: Tally::NONE,
         }],
+        unproven: Vec::new(),
         others,
         kept: 100,
     };

@@ -179,7 +179,7 @@ impl Group {
         match account {
             Some(account) if account_exists => self.accounts.add(account, &one),
             // What somebody types as a name may be a password in the wrong field; not when an account has this name.
-            Some(account) => self.accounts.add_if_seen(&account, &one),
+            Some(account) => self.accounts.add_unproven(account, &one),
             None => self.accounts.add_others(&one),
         }
         match &mut self.run {

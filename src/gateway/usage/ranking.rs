@@ -40,6 +40,8 @@ impl Seen {
 /// The values of a day, an integration and a dimension.
 pub(crate) struct Ranking<K> {
     values: HashMap<K, Seen>,
+    /// Calls, not in the store yet, of values that the store may know; as many as there is room for.
+    unproven: HashMap<K, Tally>,
     /// Calls of no value that is remembered, not in the store yet.
     others: Tally,
     /// The heaviest weight that was not enough to stay.
@@ -50,22 +52,27 @@ pub(crate) struct Ranking<K> {
 impl<K: Counted> Ranking<K> {
     /// A ranking of which `kept` values have rows in the store.
     pub(crate) fn new(kept: usize) -> Self {
-        Self { values: HashMap::new(), others: Tally::NONE, floor: 0, kept }
+        Self { values: HashMap::new(), unproven: HashMap::new(), others: Tally::NONE, floor: 0, kept }
     }
 
     /// Counts calls of a value.
     pub(crate) fn add(&mut self, value: K, calls: &Tally) {
-        self.values.entry(value).or_insert_with(|| Seen::at(self.floor)).add(calls);
+        let before = self.unproven.remove(&value);
+        let seen = self.values.entry(value).or_insert_with(|| Seen::at(self.floor));
+        before.iter().chain([calls]).for_each(|calls| seen.add(calls));
         if self.values.len() >= self.kept.saturating_mul(ROOM) {
             self.make_room();
         }
     }
 
-    /// Counts calls of a value that gets no place by them.
-    pub(crate) fn add_if_seen(&mut self, value: &K, calls: &Tally) {
-        match self.values.get_mut(value) {
-            Some(seen) => seen.add(calls),
-            None => self.others.add(calls),
+    /// Counts calls of a value that gets a place only when the store knows it.
+    pub(crate) fn add_unproven(&mut self, value: K, calls: &Tally) {
+        if let Some(seen) = self.values.get_mut(&value) {
+            seen.add(calls);
+        } else if self.unproven.len() < self.kept.saturating_mul(ROOM) || self.unproven.contains_key(&value) {
+            self.unproven.entry(value).or_insert(Tally::NONE).add(calls);
+        } else {
+            self.others.add(calls);
         }
     }
 
@@ -79,6 +86,9 @@ impl<K: Counted> Ranking<K> {
         for (_, seen) in self.values.drain() {
             self.others.add(&seen.fresh);
         }
+        for (_, calls) in self.unproven.drain() {
+            self.others.add(&calls);
+        }
     }
 
     /// What is to be written. From here on it is the writer's, until it says what became of it.
@@ -89,17 +99,20 @@ impl<K: Counted> Ranking<K> {
             UsageCandidate { value: value.written(), fresh, parked: seen.parked }
         });
         let candidates = candidates.collect();
-        UsageRanking { dimension, candidates, others: std::mem::take(&mut self.others), kept: self.kept }
+        let unproven = self.unproven.drain().map(|(value, calls)| (value.written(), calls)).collect();
+        UsageRanking { dimension, candidates, unproven, others: std::mem::take(&mut self.others), kept: self.kept }
     }
 
     /// It is written: who has a row now, and who is among the others.
     pub(crate) fn written(&mut self, ranking: &UsageRanking, written: &UsageWritten) {
         for (candidate, place) in ranking.candidates.iter().zip(&written.places) {
             if let Some(seen) = K::read(&candidate.value).and_then(|value| self.values.get_mut(&value)) {
-                seen.parked = match place {
-                    UsagePlace::Named => Tally::NONE,
-                    UsagePlace::Others(parked) => *parked,
-                };
+                seen.parked = parked(place);
+            }
+        }
+        for (value, place) in &written.proven {
+            if let Some(value) = K::read(value) {
+                self.values.entry(value).or_insert_with(|| Seen::at(self.floor)).parked = parked(place);
             }
         }
         for (value, tally) in &written.evicted {
@@ -119,6 +132,12 @@ impl<K: Counted> Ranking<K> {
             match K::read(&candidate.value).and_then(|value| self.values.get_mut(&value)) {
                 Some(seen) => seen.fresh.add(&candidate.fresh),
                 None => self.others.add(&candidate.fresh),
+            }
+        }
+        for (value, calls) in &ranking.unproven {
+            match K::read(value) {
+                Some(value) => self.add_unproven(value, calls),
+                None => self.others.add(calls),
             }
         }
     }
@@ -141,5 +160,13 @@ impl<K: Counted> Ranking<K> {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.values.len()
+    }
+}
+
+/// What of a value is among the others.
+fn parked(place: &UsagePlace) -> Tally {
+    match place {
+        UsagePlace::Named => Tally::NONE,
+        UsagePlace::Others(parked) => *parked,
     }
 }

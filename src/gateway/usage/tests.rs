@@ -19,7 +19,9 @@ use crate::gateway::usage::keeper::{UsageKeeper, keep_usage};
 use crate::gateway::usage::ranking::Ranking;
 use crate::identity::{IntegrationRegistry, fixture};
 use crate::store::suite::harness::{self, Fresh, account, integration};
-use crate::store::{Change, StoreError, UsageAdded, UsageChange, UsageCount, UsageFuture, UsageStore, UsageTable};
+use crate::store::{
+    Change, ListedAccount, StoreError, UsageAdded, UsageChange, UsageCount, UsageFuture, UsageStore, UsageTable,
+};
 use crate::telemetry::Metrics;
 
 const DAY: Day = Day::from_number(20_000);
@@ -157,7 +159,35 @@ async fn an_account_is_named_only_once_it_is_known_to_exist() {
     }
     counters.count(EndedCall { account: None, ..call("a", CallEnd::Unanswered) }, spell);
     write(&mut counters, &table).await;
-    assert_eq!(by(&sums(&table).await, Dimension::Account), (vec![("reader", 2)], 4));
+    assert_eq!(by(&sums(&table).await, Dimension::Account), (vec![("reader", 3)], 3));
+    // Only refused, as whoever needs a new password is; and known to be there, as the list has them.
+    let institution = account("x").institution().clone();
+    let listed = [ListedAccount { account: account("legacy"), others: Vec::new() }];
+    let flags = fresh.database.flags();
+    flags.import(&institution, &listed, "digest", ("mia", DAY.start()), &mut |_| ()).await.expect("imported");
+    for user in ["legacy", "hunter3-as-a-name", "legacy"] {
+        counters.count(call(user, CallEnd::Refused), spell);
+    }
+    let taken = counters.take();
+    for taken in &taken {
+        counters.give_back(taken);
+    }
+    write(&mut counters, &table).await;
+    assert_eq!(by(&sums(&table).await, Dimension::Account), (vec![("legacy", 2), ("reader", 3)], 4));
+}
+
+#[test]
+fn invented_names_take_bounded_memory_and_every_call_is_counted_once() {
+    const TOP: usize = 10;
+    let mut ranking = Ranking::new(TOP);
+    let one = Tally::one(CallEnd::Refused, DAY.start());
+    for number in 0..1_000_u32 {
+        ranking.add_unproven(IpAddr::from(number.to_be_bytes()), &one);
+    }
+    let taken = ranking.take(Dimension::Account);
+    assert_eq!(taken.unproven.len(), 4 * TOP);
+    let unproven: Tally = taken.unproven.iter().map(|(_, calls)| calls).collect();
+    assert_eq!(unproven.calls() + taken.others.calls(), 1_000);
 }
 
 #[tokio::test]

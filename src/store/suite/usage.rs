@@ -1,10 +1,11 @@
 //! Counters of calls, on every kind of database: sums are always equal, whoever adds, moves or takes out.
 
-use crate::domain::{AccountId, CallEnd, Day, Dimension, Tally};
+use crate::domain::{AccountId, CallEnd, Day, Dimension, Fact, Rejection, Tally};
+use crate::store::suite::flags::{record, refused, seen};
 use crate::store::suite::harness::{Fresh, account, at, on_every_database};
 use crate::store::{
-    Database, UsageAdded, UsageCandidate, UsageChange, UsageCount, UsagePlace, UsageRanking, UsageStore, UsageTable,
-    UsageValue, UsageWritten,
+    Database, ListedAccount, NewAccountRecord, UsageAdded, UsageCandidate, UsageChange, UsageCount, UsagePlace,
+    UsageRanking, UsageStore, UsageTable, UsageValue, UsageWritten,
 };
 
 const DAY: Day = Day::from_number(20_000);
@@ -32,11 +33,12 @@ fn change(integration: &str, accounts: &[(&str, Tally, Tally)], others: Tally, k
         .collect();
     let mut all: Tally = candidates.iter().map(|candidate| &candidate.fresh).collect();
     all.add(&others);
-    let ranking = UsageRanking { dimension: Dimension::Account, candidates, others, kept };
+    let ranking = UsageRanking { dimension: Dimension::Account, candidates, unproven: Vec::new(), others, kept };
     let agent = UsageValue { institution: Box::from(""), value: Box::from("PHP-SOAP/8.2") };
     let agents = UsageRanking {
         dimension: Dimension::Agent,
         candidates: vec![UsageCandidate { value: agent, fresh: all, parked: Tally::NONE }],
+        unproven: Vec::new(),
         others: Tally::NONE,
         kept,
     };
@@ -88,6 +90,32 @@ async fn what_is_counted_is_added_and_the_rest_is_others(fresh: Fresh) {
 
     let all = &table.sums(DAY, DAY, &[]).await.expect("read")[0].tally;
     assert_eq!((all.first, all.last, all.accepted, all.refused), (at(40), at(70), 6, 3));
+}
+
+async fn a_refused_account_is_named_when_anything_is_known_of_it(fresh: Fresh) {
+    let flags = fresh.database.flags();
+    record(&fresh.database, "flagged", vec![seen(refused(Rejection::NoPassword), at(1))]).await;
+    record(&fresh.database, "let-in", vec![seen(Fact::Accepted, at(1))]).await;
+    let listed = [ListedAccount { account: account("listed"), others: vec![account("barcode")] }];
+    let institution = account("x").institution().clone();
+    flags.import(&institution, &listed, "digest", ("mia", at(1)), &mut |_| ()).await.expect("imported");
+    let kept = NewAccountRecord { account: account("kept"), hash: None, must_change: false, expires_at: None };
+    assert!(fresh.database.accounts().insert(&kept, at(1)).await.expect("added"));
+    let names = ["flagged", "let-in", "listed", "barcode", "kept", "hunter2-as-a-name"];
+    let unproven = names.map(|name| (of_account(&account(name)), calls(0, 1, 5)));
+    let mut change = change("one", &[("a", calls(1, 0, 5), Tally::NONE)], Tally::NONE, 9);
+    change.all.add(&calls(0, 6, 5));
+    change.rankings[0].unproven = unproven.to_vec();
+    change.rankings[1].others = calls(0, 6, 5);
+    let table = fresh.database.usage();
+    let written = added(&table, &change).await;
+    let proven: Vec<_> = written[0].proven.iter().map(|(value, place)| (&*value.value, place)).collect();
+    assert_eq!(proven, names[..5].iter().map(|name| (*name, &UsagePlace::Named)).collect::<Vec<_>>());
+    assert_eq!(written[0].places, [UsagePlace::Named]);
+    let expected = [("a", 1), ("barcode", 1), ("flagged", 1), ("kept", 1), ("let-in", 1), ("listed", 1), ("others", 1)];
+    let mut found = accounts(&table, "one").await;
+    found.sort();
+    assert_eq!(found, list(&expected));
 }
 
 async fn nodes_that_add_at_once_lose_nothing(fresh: Fresh) {
@@ -151,8 +179,13 @@ async fn days_are_told_by_integration_and_operation(fresh: Fresh) {
     for (number, operation) in [(1, "x.one"), (2, "x.one"), (2, "")] {
         let value = UsageValue { institution: Box::from(""), value: Box::from(operation) };
         let candidates = vec![UsageCandidate { value, fresh: calls(1, 0, 5), parked: Tally::NONE }];
-        let operations =
-            UsageRanking { dimension: Dimension::Operation, candidates, others: Tally::NONE, kept: usize::MAX };
+        let operations = UsageRanking {
+            dimension: Dimension::Operation,
+            candidates,
+            unproven: Vec::new(),
+            others: Tally::NONE,
+            kept: usize::MAX,
+        };
         let change = UsageChange {
             day: Day::from_number(number),
             integration: "one".to_owned(),
@@ -168,6 +201,7 @@ async fn days_are_told_by_integration_and_operation(fresh: Fresh) {
 
 on_every_database! {
     what_is_counted_is_added_and_the_rest_is_others,
+    a_refused_account_is_named_when_anything_is_known_of_it,
     nodes_that_add_at_once_lose_nothing,
     an_account_that_is_forgotten_is_among_the_others,
     old_days_go,
