@@ -303,6 +303,8 @@ impl Importing<'_> {
         for (id, account) in some {
             query = query.bind(id).bind(account.identifier());
         }
+        // Planned each time: what suits the first few accounts goes through all of them for every further few.
+        let query = query.persistent(false);
         query.execute(&mut *self.connection).await.map(drop).map_err(StoreError::during("open flags"))
     }
 
