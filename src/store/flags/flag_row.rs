@@ -88,7 +88,8 @@ impl FlagRow {
         self.telling().map(|reason| reason.confidence).max().unwrap_or(Confidence::Low)
     }
 
-    /// Adds a finding that was seen `count` times; true when the reason is new, or had been over.
+    /// Adds a finding that was seen `count` times; true when the reason is new, or had been over. What was last seen
+    /// before the reason was over, or the flag closed, came late: it is counted, and brings nothing back.
     pub(crate) fn find(
         &mut self,
         finding: Finding,
@@ -98,6 +99,7 @@ impl FlagRow {
     ) -> bool {
         self.first_seen = self.first_seen.min(first);
         self.last_seen = self.last_seen.max(last);
+        let closed_since = self.closed_at.filter(|closed| last <= *closed);
         let Some(known) = self.reasons.iter_mut().find(|known| known.reason == finding.reason) else {
             self.reasons.push(ReasonRecord {
                 reason: finding.reason,
@@ -107,11 +109,18 @@ impl FlagRow {
                 first_seen: first,
                 last_seen: last,
                 count,
-                cleared_at: None,
+                cleared_at: closed_since,
             });
             self.reasons.sort_by_key(|reason| reason.reason);
-            return true;
+            return closed_since.is_none();
         };
+        let is_newest = last >= known.last_seen;
+        known.first_seen = known.first_seen.min(first);
+        known.last_seen = known.last_seen.max(last);
+        known.count = known.count.saturating_add(count);
+        if closed_since.is_some() || known.cleared_at.is_some_and(|cleared| last <= cleared) {
+            return false;
+        }
         let was_over = known.cleared_at.take().is_some();
         // What is weaker than what was known says nothing against it, unless that was over.
         if was_over {
@@ -120,10 +129,7 @@ impl FlagRow {
             known.severity = known.severity.max(finding.severity);
             known.confidence = known.confidence.max(finding.confidence);
         }
-        known.first_seen = known.first_seen.min(first);
-        known.last_seen = known.last_seen.max(last);
-        known.count = known.count.saturating_add(count);
-        if integration.is_some() {
+        if integration.is_some() && is_newest {
             known.integration = integration.cloned();
         }
         was_over

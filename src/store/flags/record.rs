@@ -160,15 +160,16 @@ async fn find(
     findings: &[Finding],
     seen: &Seen,
 ) -> Result<FlagRow, StoreError> {
-    let had = |reason: Reason| before.is_some_and(|flag| flag.reasons.iter().any(|known| known.reason == reason));
     let mut is_news = false;
     for finding in findings {
         is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count);
     }
     flag.count = flag.count.saturating_add(seen.count);
-    let recur = Move::Recur { is_new: findings.iter().any(|finding| !had(finding.reason)) };
-    // A recurrence is always legal.
-    if let (Some(_), Ok(life)) = (before, flag.life.after(recur, seen.last)) {
+    let recur = Move::Recur { is_new: is_news };
+    // A recurrence is always legal. What was seen before the flag was closed is none.
+    if flag.closed_at.is_none_or(|closed| closed < seen.last)
+        && let Ok(life) = flag.life.after(recur, seen.last)
+    {
         flag.live_on(life, seen.last);
     }
     let was_closed = before.is_some_and(|before| before.life.state != flag.life.state);

@@ -1,0 +1,82 @@
+//! What brings a flag back, or one of its reasons, and what does not: late evidence, recurrence, the list.
+
+use crate::domain::{Fact, FlagState, Move, Reason, Rejection};
+use crate::store::suite::flags::{check_totals, record, refused, seen};
+use crate::store::suite::harness::{Fresh, at, on_every_database};
+use crate::store::{Action, FlagDetail, FlagId, ReasonRecord, Recorded};
+
+/// What is seen of "reader" through the proxy.
+async fn sees(fresh: &Fresh, fact: Fact, moment: i64) -> Option<Recorded> {
+    record(&fresh.database, "reader", vec![seen(fact, at(moment))]).await
+}
+
+async fn does(fresh: &Fresh, id: &FlagId, to_do: Move, moment: i64) {
+    let note = Some("it is known".to_owned());
+    let action = Action { to_do, actor: "mia".to_owned(), assignee: None, note, at: at(moment) };
+    fresh.database.flags().act(id, &action).await.expect("done");
+}
+
+async fn show(fresh: &Fresh, id: &FlagId) -> FlagDetail {
+    fresh.database.flags().show(id).await.expect("shown").expect("there")
+}
+
+async fn events(fresh: &Fresh, id: &FlagId) -> Vec<String> {
+    show(fresh, id).await.trail.into_iter().map(|row| row.event).collect()
+}
+
+/// The reasons that are not over.
+fn standing(detail: &FlagDetail) -> Vec<Reason> {
+    let is_standing = |reason: &&ReasonRecord| reason.cleared_at.is_none();
+    detail.reasons.iter().filter(is_standing).map(|reason| reason.reason).collect()
+}
+
+async fn what_was_seen_before_a_sign_in_and_comes_after_it_is_only_counted(fresh: Fresh) {
+    let id = sees(&fresh, refused(Rejection::Locked), 10).await.expect("a flag").flag;
+    sees(&fresh, Fact::Accepted, 100).await.expect("over");
+    for (rejection, moment) in [(Rejection::Locked, 50), (Rejection::Locked, 100), (Rejection::Expired, 60)] {
+        let late = sees(&fresh, refused(rejection), moment).await.expect("counted");
+        assert_eq!(late.state, FlagState::Resolved, "{rejection:?} {moment}");
+    }
+    let detail = show(&fresh, &id).await;
+    assert_eq!((standing(&detail), detail.flag.count, detail.flag.opened_at), (vec![], 4, at(10)));
+    assert_eq!(events(&fresh, &id).await, ["open", "confirm"]);
+    check_totals(&fresh.database).await;
+    let again = sees(&fresh, refused(Rejection::Expired), 101).await.expect("news");
+    assert_eq!((again.state, standing(&show(&fresh, &id).await)), (FlagState::Open, vec![Reason::Expired]));
+    check_totals(&fresh.database).await;
+}
+
+async fn a_reason_that_is_over_stays_so_for_late_evidence_on_a_flag_that_stands(fresh: Fresh) {
+    let id = sees(&fresh, refused(Rejection::Locked), 10).await.expect("a flag").flag;
+    sees(&fresh, Fact::IntegrationRefused, 20).await.expect("a second reason");
+    sees(&fresh, Fact::Accepted, 100).await.expect("one is over");
+    sees(&fresh, refused(Rejection::Locked), 50).await.expect("counted");
+    assert_eq!(standing(&show(&fresh, &id).await), [Reason::IntegrationRefused]);
+    sees(&fresh, refused(Rejection::Locked), 101).await.expect("back");
+    assert_eq!(standing(&show(&fresh, &id).await), [Reason::IntegrationRefused, Reason::Locked]);
+    check_totals(&fresh.database).await;
+}
+
+async fn what_was_seen_before_an_operator_closed_a_flag_does_not_open_it(fresh: Fresh) {
+    for (to_do, state) in [(Move::Resolve, FlagState::Resolved), (Move::Dismiss, FlagState::Dismissed)] {
+        let name = to_do.label();
+        let sees = async |rejection, moment| {
+            let seen = vec![seen(refused(rejection), at(moment))];
+            record(&fresh.database, name, seen).await.expect("a flag")
+        };
+        let id = sees(Rejection::Locked, 10).await.flag;
+        does(&fresh, &id, to_do, 100).await;
+        for rejection in [Rejection::Locked, Rejection::Expired] {
+            assert_eq!(sees(rejection, 99).await.state, state, "{name} {rejection:?}");
+        }
+        // Who closed it did not know this one: it is a reason like a new one when it is seen again.
+        assert_eq!(sees(Rejection::Expired, 101).await.state, FlagState::Open, "{name}");
+    }
+    check_totals(&fresh.database).await;
+}
+
+on_every_database![
+    what_was_seen_before_a_sign_in_and_comes_after_it_is_only_counted,
+    a_reason_that_is_over_stays_so_for_late_evidence_on_a_flag_that_stands,
+    what_was_seen_before_an_operator_closed_a_flag_does_not_open_it,
+];
