@@ -6,7 +6,7 @@ use crate::domain::{IntegrationName, Rejection, Timestamp, Verdict};
 /// Whose sign-in a verdict is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIn {
-    /// A person's account.
+    /// An account at an identity service.
     Account,
     /// A known integration's own: registered, or accepted before.
     KnownIntegration,
@@ -49,9 +49,10 @@ impl Fact {
         match (sign_in, verdict) {
             (_, Verdict::Undecided(_)) | (SignIn::Account, Verdict::Reject(Rejection::Shielded)) => None,
             (SignIn::Account, Verdict::Accept { must_change: false }) => Some(Self::Accepted),
-            (_, Verdict::Accept { must_change: true }) => Some(Self::MustChange),
+            (SignIn::Account, Verdict::Accept { must_change: true }) => Some(Self::MustChange),
             (SignIn::Account, Verdict::Reject(rejection)) => Some(Self::Refused(rejection, guess)),
-            (SignIn::KnownIntegration, Verdict::Accept { must_change: false }) => Some(Self::IntegrationAccepted),
+            // What its password is worth is a matter of its account.
+            (SignIn::KnownIntegration, Verdict::Accept { .. }) => Some(Self::IntegrationAccepted),
             (SignIn::KnownIntegration, Verdict::Reject(_)) => Some(Self::IntegrationRefused),
         }
     }
@@ -187,7 +188,7 @@ mod tests {
         }
         let integrations = [
             (Verdict::Accept { must_change: false }, Some(Fact::IntegrationAccepted)),
-            (Verdict::Accept { must_change: true }, Some(Fact::MustChange)),
+            (Verdict::Accept { must_change: true }, Some(Fact::IntegrationAccepted)),
             (Verdict::Reject(Rejection::Shielded), Some(Fact::IntegrationRefused)),
             (Verdict::Reject(Rejection::WrongPassword), Some(Fact::IntegrationRefused)),
             (Verdict::Undecided(NoAnswer::TimedOut), None),
