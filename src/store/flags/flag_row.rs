@@ -3,7 +3,9 @@
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::domain::{AccountId, Confidence, Finding, FlagState, IntegrationName, Life, Reason, Severity, Timestamp};
+use crate::domain::{
+    AccountId, Confidence, Fact, Finding, FlagState, IntegrationName, Life, Reason, Severity, Timestamp, clears,
+};
 use crate::store::flags::gathered::FlagId;
 use crate::store::{StoreError, row};
 
@@ -88,8 +90,9 @@ impl FlagRow {
         self.telling().map(|reason| reason.confidence).max().unwrap_or(Confidence::Low)
     }
 
-    /// Adds a finding that was seen `count` times; true when the reason is new, or had been over. What was last seen
-    /// before the reason was over, or the flag closed, came late: it is counted, and brings nothing back.
+    /// Adds a finding that was seen `count` times; true when that is news: its reason is new, had been over, or is more
+    /// severe than was known. What was last seen before the reason was over, or the flag closed, came late: it is
+    /// counted, and brings nothing back.
     pub(crate) fn find(
         &mut self,
         finding: Finding,
@@ -121,7 +124,7 @@ impl FlagRow {
         if closed_since.is_some() || known.cleared_at.is_some_and(|cleared| last <= cleared) {
             return false;
         }
-        let was_over = known.cleared_at.take().is_some();
+        let (was_over, was_severe) = (known.cleared_at.take().is_some(), known.severity);
         // What is weaker than what was known says nothing against it, unless that was over.
         if was_over {
             (known.severity, known.confidence) = (finding.severity, finding.confidence);
@@ -132,7 +135,20 @@ impl FlagRow {
         if integration.is_some() && is_newest {
             known.integration = integration.cloned();
         }
-        was_over
+        was_over || known.severity > was_severe
+    }
+
+    /// Ends the reasons that a fact seen at `at` shows to be over; true where it ends any.
+    pub(crate) fn clear(&mut self, fact: Fact, by: Option<&IntegrationName>, at: Timestamp) -> bool {
+        let mut any = false;
+        for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
+            // What was seen after the fact is not over by it.
+            if reason.last_seen <= at && clears(fact, reason.reason, by, reason.integration.as_ref()) {
+                reason.cleared_at = Some(at);
+                any = true;
+            }
+        }
+        any
     }
 
     /// The codes of the reasons that are not over, for the trail.

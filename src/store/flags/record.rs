@@ -3,7 +3,7 @@
 
 use sqlx::AnyConnection;
 
-use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, clears, review};
+use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, review};
 use crate::store::database::Write;
 use crate::store::flags::flag_row::{self, FlagRow};
 use crate::store::flags::flag_save::save;
@@ -54,9 +54,13 @@ async fn is_idle(connection: &mut AnyConnection, one: &Gathered) -> Result<bool,
             return Ok(false);
         }
     }
-    let flag = flag_row::of_account(connection, &account).await?;
-    Ok(flag.is_none_or(|flag| !flag.life.state.is_active())
-        && report::listed_since(connection, &account).await?.is_none())
+    if let Some(flag) = flag_row::of_account(connection, &account).await? {
+        let ends_any = |seen: &Seen| flag.clone().clear(seen.fact, seen.integration.as_ref(), seen.last);
+        if one.seen.iter().any(ends_any) {
+            return Ok(false);
+        }
+    }
+    Ok(report::listed_since(connection, &account).await?.is_none())
 }
 
 async fn record_one(
@@ -186,20 +190,10 @@ async fn find(
     Ok(flag)
 }
 
-/// Takes off a flag the reasons that a fact shows to be over; the last one resolves it.
+/// Takes off a flag the reasons that a fact shows to be over; the last one resolves it, unless it was dismissed.
 async fn clear(write: &mut Write, flag: &mut FlagRow, seen: &Seen) -> Result<(), StoreError> {
-    if !flag.life.state.is_active() {
-        return Ok(());
-    }
     let before = flag.clone();
-    let by = seen.integration.as_ref();
-    for reason in flag.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
-        // What was seen after the fact is not over by it.
-        if reason.last_seen <= seen.last && clears(seen.fact, reason.reason, by, reason.integration.as_ref()) {
-            reason.cleared_at = Some(seen.last);
-        }
-    }
-    if *flag == before {
+    if !flag.clear(seen.fact, seen.integration.as_ref(), seen.last) {
         return Ok(());
     }
     let is_over = flag.reasons.iter().all(|reason| reason.cleared_at.is_some());

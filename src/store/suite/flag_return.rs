@@ -1,9 +1,11 @@
 //! What brings a flag back, or one of its reasons, and what does not: late evidence, recurrence, the list.
 
-use crate::domain::{Fact, FlagState, Move, Reason, Rejection};
-use crate::store::suite::flags::{check_totals, record, refused, seen};
-use crate::store::suite::harness::{Fresh, at, on_every_database};
-use crate::store::{Action, FlagDetail, FlagId, ReasonRecord, Recorded};
+use crate::domain::{Fact, FlagState, Move, Reason, Rejection, Severity};
+use crate::store::suite::flags::{all, check_totals, record, refused, seen};
+use crate::store::suite::harness::{Fresh, account, at, on_every_database};
+use crate::store::{Action, FlagDetail, FlagId, Import, ListedAccount, ReasonRecord, Recorded};
+
+const DAY: i64 = 24 * 3_600_000;
 
 /// What is seen of "reader" through the proxy.
 async fn sees(fresh: &Fresh, fact: Fact, moment: i64) -> Option<Recorded> {
@@ -14,6 +16,12 @@ async fn does(fresh: &Fresh, id: &FlagId, to_do: Move, moment: i64) {
     let note = Some("it is known".to_owned());
     let action = Action { to_do, actor: "mia".to_owned(), assignee: None, note, at: at(moment) };
     fresh.database.flags().act(id, &action).await.expect("done");
+}
+
+async fn import(fresh: &Fresh, listed: &str, moment: i64) -> Import {
+    let (list, of) = (ListedAccount { account: account(listed), others: Vec::new() }, account(listed));
+    let (table, digest) = (fresh.database.flags(), moment.to_string());
+    table.import(of.institution(), &[list], &digest, ("mia", at(moment)), &mut |_| ()).await.expect("imported")
 }
 
 async fn show(fresh: &Fresh, id: &FlagId) -> FlagDetail {
@@ -75,8 +83,37 @@ async fn what_was_seen_before_an_operator_closed_a_flag_does_not_open_it(fresh: 
     check_totals(&fresh.database).await;
 }
 
+async fn a_dismissed_flag_whose_trouble_ended_opens_when_it_comes_back(fresh: Fresh) {
+    let id = sees(&fresh, refused(Rejection::Locked), DAY).await.expect("a flag").flag;
+    does(&fresh, &id, Move::Dismiss, 2 * DAY).await;
+    let same = sees(&fresh, refused(Rejection::Locked), 3 * DAY).await.expect("counted");
+    assert_eq!(same.state, FlagState::Dismissed, "for what it was dismissed for");
+    let over = sees(&fresh, Fact::Accepted, 4 * DAY).await.expect("the reason is over");
+    assert_eq!((over.reasons.len(), over.state), (0, FlagState::Dismissed));
+    assert_eq!(sees(&fresh, Fact::Accepted, 5 * DAY).await, None, "once is enough");
+    check_totals(&fresh.database).await;
+    let again = sees(&fresh, refused(Rejection::Locked), 300 * DAY).await.expect("news");
+    assert_eq!(again.state, FlagState::Open);
+    assert_eq!(events(&fresh, &id).await, ["open", "dismiss", "clear", "recur"]);
+    check_totals(&fresh.database).await;
+}
+
+async fn who_was_dismissed_as_reported_comes_back_once_when_refused(fresh: Fresh) {
+    import(&fresh, "reader", DAY).await;
+    let id = all(&fresh.database).await.remove(0).id;
+    does(&fresh, &id, Move::Dismiss, 2 * DAY).await;
+    let raised = sees(&fresh, refused(Rejection::WrongPassword), 3 * DAY).await.expect("news");
+    assert_eq!((raised.state, show(&fresh, &id).await.flag.severity), (FlagState::Open, Severity::High));
+    does(&fresh, &id, Move::Dismiss, 4 * DAY).await;
+    let same = sees(&fresh, refused(Rejection::WrongPassword), 5 * DAY).await.expect("counted");
+    assert_eq!(same.state, FlagState::Dismissed);
+    check_totals(&fresh.database).await;
+}
+
 on_every_database![
     what_was_seen_before_a_sign_in_and_comes_after_it_is_only_counted,
     a_reason_that_is_over_stays_so_for_late_evidence_on_a_flag_that_stands,
     what_was_seen_before_an_operator_closed_a_flag_does_not_open_it,
+    a_dismissed_flag_whose_trouble_ended_opens_when_it_comes_back,
+    who_was_dismissed_as_reported_comes_back_once_when_refused,
 ];
