@@ -61,7 +61,8 @@ impl Fact {
 /// What was known of the account, the fact that is looked at included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// Since when it stands in the imported list of accounts that the identity service does not hold.
+    /// When the imported list of accounts that the identity service does not hold last named it, unless somebody knows
+    /// better.
     pub reported: Option<Timestamp>,
     /// When the identity service last accepted it through this integration.
     pub accepted: Option<Timestamp>,

@@ -151,6 +151,28 @@ impl FlagRow {
         any
     }
 
+    /// Ends every reason: an operator knows that they are gone.
+    pub(crate) fn end_reasons(&mut self, at: Timestamp) {
+        for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
+            reason.cleared_at = Some(at);
+        }
+    }
+
+    /// Takes back the end of the reasons that ended when the flag was closed, or since: an operator knows better.
+    pub(crate) fn revive_reasons(&mut self) {
+        let Some(closed) = self.closed_at else { return };
+        for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at >= Some(closed)) {
+            reason.cleared_at = None;
+        }
+    }
+
+    /// Since when it is known that an account which stands in the list is held by the service all the same.
+    pub(crate) fn held_since(&self) -> Option<Timestamp> {
+        let reported = self.reasons.iter().find(|known| known.reason == Reason::Reported);
+        let resolved_at = self.closed_at.filter(|_| self.life.state == FlagState::Resolved);
+        resolved_at.max(reported.and_then(|known| known.cleared_at))
+    }
+
     /// The codes of the reasons that are not over, for the trail.
     pub(crate) fn codes(&self) -> String {
         let codes: Vec<&str> = self.telling().map(|reason| reason.reason.code()).collect();

@@ -60,7 +60,7 @@ async fn is_idle(connection: &mut AnyConnection, one: &Gathered) -> Result<bool,
             return Ok(false);
         }
     }
-    Ok(report::listed_since(connection, &account).await?.is_none())
+    Ok(report::last_listed(connection, &account).await?.is_none())
 }
 
 async fn record_one(
@@ -74,7 +74,7 @@ async fn record_one(
     let mut flag = flag_row::of_account(write, &account).await?;
     let mut recorded: Option<Recorded> = None;
     for seen in seen {
-        let history = learn(write, &account, seen).await?;
+        let history = learn(write, &account, seen, flag.as_ref()).await?;
         let findings = review(seen.fact, &history);
         let before = flag.clone();
         let found: Vec<Reason> = findings.iter().map(|finding| finding.reason).collect();
@@ -139,7 +139,12 @@ async fn clear_others(
 }
 
 /// Adds a fact to what is known of the account, and gives all of it.
-async fn learn(write: &mut Write, account: &AccountId, seen: &Seen) -> Result<History, StoreError> {
+async fn learn(
+    write: &mut Write,
+    account: &AccountId,
+    seen: &Seen,
+    flag: Option<&FlagRow>,
+) -> Result<History, StoreError> {
     match seen.fact {
         Fact::IntegrationAccepted | Fact::IntegrationRefused | Fact::MustChange => return Ok(History::default()),
         Fact::Accepted | Fact::Refused(..) => {}
@@ -149,10 +154,13 @@ async fn learn(write: &mut Write, account: &AccountId, seen: &Seen) -> Result<Hi
     if seen.fact == Fact::Accepted && !habit::is_fresh(accepted, seen.last) {
         habit::note(write, account, integration, seen.last).await?;
     }
-    let reported = report::listed_since(write, account).await?;
-    if reported.is_some() && report::ends_listing(seen.fact) {
+    let listed = report::last_listed(write, account).await?;
+    if listed.is_some() && report::ends_listing(seen.fact) {
         report::take_off(write, account).await?;
     }
+    // A wrong password does not bring back who was listed before an operator resolved their flag.
+    let held_since = flag.and_then(FlagRow::held_since);
+    let reported = listed.filter(|listed| report::is_newer(*listed, held_since));
     Ok(History { reported, accepted })
 }
 
@@ -176,12 +184,11 @@ async fn find(
     {
         flag.live_on(life, seen.last);
     }
-    let was_closed = before.is_some_and(|before| before.life.state != flag.life.state);
-    let event = match (before, was_closed, is_news) {
-        (None, _, _) => Some("open"),
-        (Some(_), true, _) => Some(recur.label()),
-        (Some(_), false, true) => Some("find"),
-        (Some(_), false, false) => None,
+    let event = match before {
+        None => Some("open"),
+        Some(before) if before.life.state != flag.life.state => Some(recur.label()),
+        // A reason that weighs more is no other one.
+        Some(before) => (is_news && before.codes() != flag.codes()).then_some("find"),
     };
     sources::note(write, &flag.id, seen).await?;
     if let Some(event) = event {

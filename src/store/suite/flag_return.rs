@@ -83,6 +83,42 @@ async fn what_was_seen_before_an_operator_closed_a_flag_does_not_open_it(fresh: 
     check_totals(&fresh.database).await;
 }
 
+async fn a_slip_of_the_hand_does_not_bring_back_who_was_listed_and_resolved(fresh: Fresh) {
+    import(&fresh, "reader", DAY).await;
+    let id = all(&fresh.database).await.remove(0).id;
+    does(&fresh, &id, Move::Resolve, 2 * DAY).await;
+    import(&fresh, "another", 3 * DAY).await;
+    assert_eq!(sees(&fresh, refused(Rejection::WrongPassword), 4 * DAY).await, None);
+    // A list lags behind, so one that still has them says nothing yet.
+    assert_eq!(import(&fresh, "reader", 20 * DAY).await.closed, 1);
+    assert_eq!(sees(&fresh, refused(Rejection::WrongPassword), 21 * DAY).await, None);
+    // Neither on a flag that stands again for something else.
+    sees(&fresh, refused(Rejection::Locked), 22 * DAY).await.expect("open");
+    sees(&fresh, refused(Rejection::WrongPassword), 23 * DAY).await;
+    assert_eq!(standing(&show(&fresh, &id).await), [Reason::Locked]);
+    import(&fresh, "reader", 33 * DAY).await;
+    let detail = show(&fresh, &id).await;
+    assert_eq!(
+        (standing(&detail), detail.reasons[1].severity),
+        (vec![Reason::Locked, Reason::Reported], Severity::Low)
+    );
+    sees(&fresh, refused(Rejection::WrongPassword), 34 * DAY).await.expect("raised");
+    assert_eq!(show(&fresh, &id).await.reasons[1].severity, Severity::High);
+    check_totals(&fresh.database).await;
+}
+
+async fn what_an_operator_resolved_and_takes_up_again_stands_as_before(fresh: Fresh) {
+    import(&fresh, "reader", DAY).await;
+    let id = all(&fresh.database).await.remove(0).id;
+    does(&fresh, &id, Move::Resolve, 2 * DAY).await;
+    assert_eq!(standing(&show(&fresh, &id).await), []);
+    does(&fresh, &id, Move::Reopen, 3 * DAY).await;
+    assert_eq!(standing(&show(&fresh, &id).await), [Reason::Reported]);
+    sees(&fresh, refused(Rejection::WrongPassword), 4 * DAY).await.expect("raised");
+    assert_eq!(sees(&fresh, Fact::Accepted, 5 * DAY).await.expect("over").state, FlagState::Resolved);
+    check_totals(&fresh.database).await;
+}
+
 async fn a_dismissed_flag_whose_trouble_ended_opens_when_it_comes_back(fresh: Fresh) {
     let id = sees(&fresh, refused(Rejection::Locked), DAY).await.expect("a flag").flag;
     does(&fresh, &id, Move::Dismiss, 2 * DAY).await;
@@ -110,10 +146,27 @@ async fn who_was_dismissed_as_reported_comes_back_once_when_refused(fresh: Fresh
     check_totals(&fresh.database).await;
 }
 
+async fn a_newer_list_brings_a_reported_account_back_on_a_flag_that_stands(fresh: Fresh) {
+    let id = sees(&fresh, Fact::IntegrationRefused, 1).await.expect("a flag").flag;
+    import(&fresh, "reader", DAY).await;
+    sees(&fresh, Fact::Accepted, 2 * DAY).await.expect("it is held");
+    import(&fresh, "reader", 20 * DAY).await;
+    assert_eq!(standing(&show(&fresh, &id).await), [Reason::IntegrationRefused], "a list lags behind");
+    import(&fresh, "reader", 60 * DAY).await;
+    assert_eq!(standing(&show(&fresh, &id).await), [Reason::IntegrationRefused, Reason::Reported]);
+    assert_eq!(events(&fresh, &id).await, ["open", "find", "clear", "find"]);
+    import(&fresh, "reader", 61 * DAY).await;
+    assert_eq!(events(&fresh, &id).await.len(), 4, "it stands already");
+    check_totals(&fresh.database).await;
+}
+
 on_every_database![
     what_was_seen_before_a_sign_in_and_comes_after_it_is_only_counted,
     a_reason_that_is_over_stays_so_for_late_evidence_on_a_flag_that_stands,
     what_was_seen_before_an_operator_closed_a_flag_does_not_open_it,
     a_dismissed_flag_whose_trouble_ended_opens_when_it_comes_back,
     who_was_dismissed_as_reported_comes_back_once_when_refused,
+    a_slip_of_the_hand_does_not_bring_back_who_was_listed_and_resolved,
+    what_an_operator_resolved_and_takes_up_again_stands_as_before,
+    a_newer_list_brings_a_reported_account_back_on_a_flag_that_stands,
 ];
