@@ -130,21 +130,24 @@ fn review_wrong_password(guess: GuessFacts, history: &History) -> Vec<Finding> {
     findings
 }
 
-/// Whether a fact shows that a reason is over. `by` is the integration of the fact, `of` the one that the reason was
-/// found through. An owner who signs in elsewhere does not change what an old system has stored.
+/// Whether a fact shows that a reason is over, of which one is so sure. `by` is the integration of the fact, `of` the one
+/// that the reason was found through. An owner who signs in elsewhere does not change what an old system has stored.
 #[must_use]
-pub fn clears(fact: Fact, reason: Reason, by: Option<&IntegrationName>, of: Option<&IntegrationName>) -> bool {
+pub fn clears(
+    fact: Fact,
+    (reason, confidence): (Reason, Confidence),
+    by: Option<&IntegrationName>,
+    of: Option<&IntegrationName>,
+) -> bool {
+    let is_same_integration = || by.map(IntegrationName::account) == of.map(IntegrationName::account);
     match fact {
         Fact::IntegrationAccepted => reason == Reason::IntegrationRefused,
         Fact::Accepted => match reason {
             Reason::IntegrationRefused => false,
-            Reason::StaleSecret => by.map(IntegrationName::account) == of.map(IntegrationName::account),
-            Reason::Expired
-            | Reason::Locked
-            | Reason::MustChange
-            | Reason::NoPassword
-            | Reason::Reported
-            | Reason::UnacceptablePassword => true,
+            Reason::StaleSecret => is_same_integration(),
+            // What only its repetition shows is stored as well; what the list supports is of an account that is held now.
+            Reason::UnacceptablePassword => confidence == Confidence::High || is_same_integration(),
+            Reason::Expired | Reason::Locked | Reason::MustChange | Reason::NoPassword | Reason::Reported => true,
         },
         Fact::IntegrationRefused | Fact::MustChange | Fact::Refused(..) => false,
     }
@@ -308,16 +311,23 @@ mod tests {
     fn only_what_shows_that_it_is_over_clears_a_reason() {
         let name = |user: &str| IntegrationName::parse(&format!("AlmaSDK-{user}-institutionCode-01X")).expect("a name");
         let (own, other) = (name("proxy"), name("kiosk"));
-        for reason in Reason::ALL {
-            let accepted = clears(Fact::Accepted, reason, Some(&own), Some(&own));
-            assert_eq!(accepted, reason != Reason::IntegrationRefused, "{reason:?}");
-            let elsewhere = clears(Fact::Accepted, reason, Some(&other), Some(&own));
-            let stays = matches!(reason, Reason::IntegrationRefused | Reason::StaleSecret);
-            assert_eq!(elsewhere, !stays, "{reason:?}");
-            let integration = clears(Fact::IntegrationAccepted, reason, None, None);
-            assert_eq!(integration, reason == Reason::IntegrationRefused, "{reason:?}");
+        for (reason, confidence) in
+            Reason::ALL.into_iter().flat_map(|reason| Confidence::ALL.map(|sure| (reason, sure)))
+        {
+            let found = (reason, confidence);
+            let accepted = clears(Fact::Accepted, found, Some(&own), Some(&own));
+            assert_eq!(accepted, reason != Reason::IntegrationRefused, "{found:?}");
+            let elsewhere = clears(Fact::Accepted, found, Some(&other), Some(&own));
+            let is_stored = match reason {
+                Reason::StaleSecret => true,
+                Reason::UnacceptablePassword => confidence < Confidence::High,
+                _ => false,
+            };
+            assert_eq!(elsewhere, !is_stored && reason != Reason::IntegrationRefused, "{found:?}");
+            let integration = clears(Fact::IntegrationAccepted, found, None, None);
+            assert_eq!(integration, reason == Reason::IntegrationRefused, "{found:?}");
             for fact in [Fact::IntegrationRefused, Fact::MustChange, WRONG] {
-                assert!(!clears(fact, reason, Some(&own), Some(&own)), "{fact:?}");
+                assert!(!clears(fact, found, Some(&own), Some(&own)), "{fact:?}");
             }
         }
     }

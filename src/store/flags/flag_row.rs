@@ -143,7 +143,8 @@ impl FlagRow {
         let mut any = false;
         for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
             // What was seen after the fact is not over by it.
-            if reason.last_seen <= at && clears(fact, reason.reason, by, reason.integration.as_ref()) {
+            let found = (reason.reason, reason.confidence);
+            if reason.last_seen <= at && clears(fact, found, by, reason.integration.as_ref()) {
                 reason.cleared_at = Some(at);
                 any = true;
             }

@@ -1,9 +1,9 @@
 //! What brings a flag back, or one of its reasons, and what does not: late evidence, recurrence, the list.
 
-use crate::domain::{Fact, FlagState, Move, Reason, Rejection, Severity};
+use crate::domain::{Fact, FlagState, GuessFacts, Move, Reason, Rejection, Repeat, Severity};
 use crate::store::suite::flags::{all, check_totals, record, refused, seen};
-use crate::store::suite::harness::{Fresh, account, at, on_every_database};
-use crate::store::{Action, FlagDetail, FlagId, Import, ListedAccount, ReasonRecord, Recorded};
+use crate::store::suite::harness::{Fresh, account, at, integration, on_every_database};
+use crate::store::{Action, FlagDetail, FlagId, Import, ListedAccount, ReasonRecord, Recorded, Seen};
 
 const DAY: i64 = 24 * 3_600_000;
 
@@ -36,6 +36,12 @@ async fn events(fresh: &Fresh, id: &FlagId) -> Vec<String> {
 fn standing(detail: &FlagDetail) -> Vec<Reason> {
     let is_standing = |reason: &&ReasonRecord| reason.cleared_at.is_none();
     detail.reasons.iter().filter(is_standing).map(|reason| reason.reason).collect()
+}
+
+/// One password that could never be one, on its third day and later.
+fn weak(day: u32) -> Fact {
+    let repeat = Repeat { since: at(DAY), refusals: 4 * day, days: day };
+    Fact::Refused(Rejection::WrongPassword, GuessFacts { repeat: Some(repeat), could_be_set: false })
 }
 
 async fn what_was_seen_before_a_sign_in_and_comes_after_it_is_only_counted(fresh: Fresh) {
@@ -146,6 +152,28 @@ async fn who_was_dismissed_as_reported_comes_back_once_when_refused(fresh: Fresh
     check_totals(&fresh.database).await;
 }
 
+async fn a_weak_password_that_is_stored_does_not_come_and_go_with_its_owners_sign_ins(fresh: Fresh) {
+    let kiosk = |moment| Seen { integration: Some(integration("kiosk")), ..seen(Fact::Accepted, at(moment)) };
+    let id = sees(&fresh, weak(3), 3 * DAY).await.expect("a flag").flag;
+    for day in 4..12 {
+        let moment = i64::from(day) * DAY;
+        record(&fresh.database, "reader", vec![kiosk(moment - 5)]).await;
+        sees(&fresh, weak(day), moment).await.expect("counted");
+    }
+    assert_eq!(events(&fresh, &id).await, ["open"]);
+    assert_eq!(sees(&fresh, Fact::Accepted, 12 * DAY).await.expect("over").state, FlagState::Resolved);
+    check_totals(&fresh.database).await;
+}
+
+async fn a_weak_password_that_the_list_supports_is_over_with_any_sign_in(fresh: Fresh) {
+    import(&fresh, "reader", DAY).await;
+    let flag = sees(&fresh, weak(1), 2 * DAY).await.expect("a flag");
+    assert_eq!(flag.reasons, [Reason::Reported, Reason::UnacceptablePassword]);
+    let kiosk = Seen { integration: Some(integration("kiosk")), ..seen(Fact::Accepted, at(3 * DAY)) };
+    let over = record(&fresh.database, "reader", vec![kiosk]).await.expect("over");
+    assert_eq!(over.state, FlagState::Resolved);
+}
+
 async fn a_newer_list_brings_a_reported_account_back_on_a_flag_that_stands(fresh: Fresh) {
     let id = sees(&fresh, Fact::IntegrationRefused, 1).await.expect("a flag").flag;
     import(&fresh, "reader", DAY).await;
@@ -164,9 +192,11 @@ on_every_database![
     what_was_seen_before_a_sign_in_and_comes_after_it_is_only_counted,
     a_reason_that_is_over_stays_so_for_late_evidence_on_a_flag_that_stands,
     what_was_seen_before_an_operator_closed_a_flag_does_not_open_it,
-    a_dismissed_flag_whose_trouble_ended_opens_when_it_comes_back,
-    who_was_dismissed_as_reported_comes_back_once_when_refused,
     a_slip_of_the_hand_does_not_bring_back_who_was_listed_and_resolved,
     what_an_operator_resolved_and_takes_up_again_stands_as_before,
+    a_dismissed_flag_whose_trouble_ended_opens_when_it_comes_back,
+    who_was_dismissed_as_reported_comes_back_once_when_refused,
+    a_weak_password_that_is_stored_does_not_come_and_go_with_its_owners_sign_ins,
+    a_weak_password_that_the_list_supports_is_over_with_any_sign_in,
     a_newer_list_brings_a_reported_account_back_on_a_flag_that_stands,
 ];
