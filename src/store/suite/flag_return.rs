@@ -122,6 +122,10 @@ async fn what_an_operator_resolved_and_takes_up_again_stands_as_before(fresh: Fr
     assert_eq!(standing(&show(&fresh, &id).await), [Reason::Reported]);
     sees(&fresh, refused(Rejection::WrongPassword), 4 * DAY).await.expect("raised");
     assert_eq!(sees(&fresh, Fact::Accepted, 5 * DAY).await.expect("over").state, FlagState::Resolved);
+    does(&fresh, &id, Move::Reopen, 6 * DAY).await;
+    check_totals(&fresh.database).await;
+    assert_eq!(sees(&fresh, Fact::Accepted, 7 * DAY).await.expect("over once more").state, FlagState::Resolved);
+    assert_eq!(events(&fresh, &id).await, ["open", "resolve", "reopen", "confirm", "reopen", "confirm"]);
     check_totals(&fresh.database).await;
 }
 
