@@ -168,7 +168,7 @@ impl Gateway {
         let mut not_before = None;
         if let Some(took) = verified.asked_for {
             route.metrics.integration_seconds.observe(took.as_secs_f64());
-            not_before = self.integration_answered(call, &name, verified.verdict);
+            not_before = self.integration_answered(call, institution, &name, verified);
         }
         match verified.verdict {
             Verdict::Reject(rejection) => Caller::Stranger(Stranger::Rejected(rejection), known(), not_before),
@@ -179,13 +179,24 @@ impl Gateway {
 
     /// What a fresh answer about an integration leads to: a flag, a memory, or a moment before which its caller gets
     /// no reply.
-    fn integration_answered(&self, call: &Call, name: &IntegrationName, verdict: Verdict) -> Option<Instant> {
+    fn integration_answered(
+        &self,
+        call: &Call,
+        institution: &InstitutionEntry,
+        name: &IntegrationName,
+        verified: Verified,
+    ) -> Option<Instant> {
+        let verdict = verified.verdict;
         let check = call.place.route().settings.integration_check;
         // Whom the registry did not know may have been registered since: that refusal was of nobody.
         let was_nobody = check == IntegrationCheck::Registry && verdict == Verdict::Reject(Rejection::UnknownAccount);
         let known = !was_nobody && self.knows(name);
         if known && let Some(fact) = Fact::of(SignIn::KnownIntegration, verdict, GuessFacts::default()) {
             self.sighted(call, name.account(), fact, Some(name), None);
+        }
+        // The identity service spoke of an account there, which is one like any other.
+        if known && check == IntegrationCheck::Identity {
+            self.account_answered(call, institution, name.account(), Some(name), verified);
         }
         match verdict {
             Verdict::Accept { .. } => {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use soapgate::app::SystemClock;
-use soapgate::domain::{AccountId, Clock, Fact, GuessFacts, Institution, Rejection};
+use soapgate::domain::{AccountId, Clock, Fact, GuessFacts, Institution, Password, Rejection};
+use soapgate::operator::NextSignIn;
 use soapgate::store::{FlagStore, Gathered, Seen};
 
 use crate::support::client::exchange;
@@ -150,4 +151,38 @@ async fn an_integration_that_a_service_accepted_before_can_be_flagged() {
     assert_eq!(flags_up_to(&operator, "reader").await, expected);
     let flags = operator.all_flags().await;
     assert_eq!(flags[0].count, 1, "only the refusal after it was accepted");
+}
+
+/// Its own account is an account like any other there.
+#[tokio::test]
+async fn what_a_service_says_of_an_integrations_own_account_flags_and_ends_as_for_any_account() {
+    let config = CONFIG.replace("\"alma\"", "\"alma\"\nintegration_check = \"identity\"");
+    let gateway = TestGateway::start(&format!("{config}[slow_down]\nstep = \"0s\"\n")).await;
+    let name = "AlmaSDK-reader-institutionCode-01DEMO_INST";
+    let password = "correct horse battery";
+    let sign_in = || Post::new(ALMA, alma_envelope("nobody", "x")).with("Authorization", &basic(name, password));
+    call(&gateway, sign_in()).await;
+    let operator = gateway.beside().await;
+    let reader =
+        AccountId::parse(&Institution::parse("01DEMO_INST").expect("a code"), "reader").expect("an identifier");
+    let becomes = async |expected: &str| {
+        let reached = async || {
+            call(&gateway, sign_in()).await;
+            let flags = operator.all_flags().await;
+            flags.iter().any(|flag| format!("{} {}", flag.state, flag.reasons.join(",")) == expected)
+        };
+        until(expected, reached).await;
+    };
+    operator.accounts().lock(&reader).await.expect("locked");
+    becomes("open integration-refused,locked").await;
+    operator.accounts().unlock(&reader).await.expect("unlocked");
+    let set = async |next| {
+        let done = operator.accounts().set_password(&reader, Password::new(password.to_owned()), next).await;
+        done.expect("a password is set");
+    };
+    set(NextSignIn::MustChange).await;
+    becomes("open locked,must-change").await;
+    set(NextSignIn::Free).await;
+    becomes("resolved integration-refused,locked,must-change").await;
+    assert_eq!(operator.all_flags().await[0].integrations, [name]);
 }

@@ -13,8 +13,8 @@ const DAY: u32 = 24 * 60;
 pub(crate) const AWAY: [(u32, u32); 2] = [(at(9, 10, 0), at(9, 14, 0)), (at(21, 17, 0), at(21, 23, 0))];
 /// The first list, and a second one that lags behind.
 pub(crate) const LISTS: [u32; 2] = [at(2, 12, 0), at(16, 12, 0)];
-/// The gateway is started anew: what a process knows is gone.
-pub(crate) const RESTARTS: [u32; 2] = [at(7, 4, 0), at(19, 4, 0)];
+/// The gateway is started anew: what a process knows is gone, once while it gathers which stored passwords are stale.
+pub(crate) const RESTARTS: [u32; 2] = [at(12, 4, 0), at(19, 4, 0)];
 const MENDED: u32 = 24;
 
 /// A minute of the month.
@@ -98,6 +98,7 @@ pub(crate) fn at_first(account: &Account) -> (Option<Arc<str>>, Standing) {
         | Kind::StoredStale
         | Kind::StoredStaleNightly
         | Kind::RotatedStale
+        | Kind::StoredWeakElsewhere
         | Kind::SoundIntegration
         | Kind::BrokenIntegration => (held, Standing::Good),
     }
@@ -164,9 +165,12 @@ impl Calendar<'_> {
                 let day = self.random_day(10, 15);
                 self.change(at(day, 11, 0), number, Some(new), Standing::Good);
             }
-            Kind::StoredWeak => {
+            Kind::StoredWeak | Kind::StoredWeakElsewhere => {
                 let weak = self.weak();
                 self.stored(account, number, &weak, 0, DAYS);
+                if account.kind == Kind::StoredWeakElsewhere {
+                    self.elsewhere(account, &account.password, 6, 5);
+                }
             }
         }
     }
@@ -323,9 +327,14 @@ impl Calendar<'_> {
         let day = self.random_day(10, 14);
         let new: Arc<str> = format!("{} anew", account.password).into();
         self.change(at(day, 10, 30), number, Some(Arc::clone(&new)), Standing::Good);
-        for _ in 0..3 {
-            let minute = self.on_some_day(day + 1, DAYS);
-            self.call(minute, account.home, &account.id, &new);
+        self.elsewhere(account, &new, 3, day + 1);
+    }
+
+    /// Its owner signs in on some days through another system than the one that has a password stored.
+    fn elsewhere(&mut self, account: &Account, password: &Arc<str>, times: u32, first: u32) {
+        for _ in 0..times {
+            let minute = self.on_some_day(first, DAYS);
+            self.call(minute, account.home, &account.id, password);
         }
     }
 

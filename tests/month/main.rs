@@ -7,7 +7,7 @@
 //! the documentation of their models says. What goes by real time beside the clock is out of the way: the cache of yes
 //! answers and the pace of callers are switched off, and that a password is kept elsewhere is remembered for the rest of
 //! a gateway's life in place of a day. Everything that was said is written down at the end of every hour. Twice the
-//! gateway is started anew, and all that a process knows of guesses is gone.
+//! gateway is started anew, once while stored passwords become stale, and all that a process knows of guesses is gone.
 //!
 //! `SOAPGATE_MONTHS=whole` makes ten times the calls and lives more months. The table is printed whatever happens.
 
@@ -31,7 +31,7 @@ use std::time::Instant;
 
 use soapgate::domain::{AccountId, Institution, Timestamp};
 use soapgate::operator::{FlagView, Flags, Reports, read_list};
-use soapgate::store::{FlagFilter, FlagOrder};
+use soapgate::store::{FlagFilter, FlagId, FlagOrder};
 use tokio::task::JoinSet;
 
 use crate::calendar::{AWAY, DAYS, Deed, LISTS, RESTARTS, Scale, at};
@@ -117,7 +117,21 @@ async fn live(seed: u64, scale: Scale) -> Vec<String> {
     for service in &services {
         assert_eq!(service.locks(), 0, "somebody was locked out");
     }
+    check_owners_elsewhere(&grounds, &accounts, &flags).await;
     confusion.wrong.into_iter().map(|wrong| format!("seed {seed}: {wrong}")).collect()
+}
+
+/// Whose weak password is stored somewhere has one flag that was opened once, however often they sign in elsewhere.
+async fn check_owners_elsewhere(grounds: &Grounds, accounts: &[Account], flags: &[FlagView]) {
+    let table = Flags::new(&grounds.database, grounds.clock.clone());
+    for account in accounts.iter().filter(|account| account.kind == Kind::StoredWeakElsewhere) {
+        let flag = flags.iter().find(|flag| flag.account == *account.id).expect("a flag");
+        let id = FlagId::parse(&flag.id).expect("an id");
+        let trail = table.show(&id).await.expect("shown").trail;
+        let events: Vec<&str> = trail.iter().map(|row| row.event.as_str()).collect();
+        assert_eq!(events, ["open"], "{}", account.id);
+        assert!(grounds.services[0].let_in(&account.id) > 2, "{} signed in elsewhere", account.id);
+    }
 }
 
 fn services(accounts: &[Account], clock: &Arc<MonthClock>) -> [Arc<Service>; 2] {

@@ -46,12 +46,13 @@ pub(crate) enum Kind {
     StoredStaleNightly,
     RotatedStale,
     StoredWeak,
+    StoredWeakElsewhere,
     BrokenIntegration,
     Unseen,
 }
 
 /// How many there are of each kind at the quiet institution and at the telling one; people fill the rest.
-const NUMBERS: [(Kind, usize, usize); 24] = [
+const NUMBERS: [(Kind, usize, usize); 25] = [
     (Kind::Slips, 400, 100),
     (Kind::Forgets, 200, 50),
     (Kind::Stubborn, 80, 20),
@@ -74,7 +75,8 @@ const NUMBERS: [(Kind, usize, usize); 24] = [
     (Kind::StoredStale, 20, 0),
     (Kind::StoredStaleNightly, 5, 0),
     (Kind::RotatedStale, 5, 0),
-    (Kind::StoredWeak, 20, 0),
+    (Kind::StoredWeak, 14, 0),
+    (Kind::StoredWeakElsewhere, 6, 0),
     (Kind::Unseen, 6, 0),
 ];
 /// Of the kinds that a service tells, every so many-th neither calls nor is listed.
@@ -128,7 +130,7 @@ impl Kind {
             Self::Reported | Self::ReportedByBarcode | Self::ReportedUnseen => &[Reason::Reported],
             Self::ReportedWeak => &[Reason::Reported, Reason::UnacceptablePassword],
             Self::StoredStale | Self::StoredStaleNightly | Self::RotatedStale => &[Reason::StaleSecret],
-            Self::StoredWeak => &[Reason::UnacceptablePassword],
+            Self::StoredWeak | Self::StoredWeakElsewhere => &[Reason::UnacceptablePassword],
             Self::BrokenIntegration => &[Reason::IntegrationRefused],
         }
     }

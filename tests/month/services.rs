@@ -53,6 +53,7 @@ struct Known {
     standing: Standing,
     failures: Vec<Timestamp>,
     locked_until: Option<Timestamp>,
+    let_in: usize,
 }
 
 /// Whether a service says why it refuses.
@@ -104,6 +105,7 @@ impl Service {
             standing,
             failures: Vec::new(),
             locked_until: None,
+            let_in: 0,
         };
         self.known().insert(id.to_string(), known);
     }
@@ -122,6 +124,11 @@ impl Service {
     /// How many accounts were locked by failed sign-ins.
     pub(crate) fn locks(&self) -> usize {
         self.locks.load(Ordering::SeqCst)
+    }
+
+    /// How often a service that says only whether it worked let an account in.
+    pub(crate) fn let_in(&self, id: &str) -> usize {
+        self.known().get(id).expect("an account").let_in
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
@@ -162,6 +169,7 @@ impl Service {
         }
         if is_right {
             known.failures.clear();
+            known.let_in += 1;
             return Answer::Accepted;
         }
         known.failures.retain(|failure| now.since(*failure) < LOCK);

@@ -6,7 +6,7 @@ use crate::domain::{IntegrationName, Rejection, Timestamp, Verdict};
 /// Whose sign-in a verdict is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIn {
-    /// A person's account.
+    /// An account at an identity service.
     Account,
     /// A known integration's own: registered, or accepted before.
     KnownIntegration,
@@ -49,9 +49,10 @@ impl Fact {
         match (sign_in, verdict) {
             (_, Verdict::Undecided(_)) | (SignIn::Account, Verdict::Reject(Rejection::Shielded)) => None,
             (SignIn::Account, Verdict::Accept { must_change: false }) => Some(Self::Accepted),
-            (_, Verdict::Accept { must_change: true }) => Some(Self::MustChange),
+            (SignIn::Account, Verdict::Accept { must_change: true }) => Some(Self::MustChange),
             (SignIn::Account, Verdict::Reject(rejection)) => Some(Self::Refused(rejection, guess)),
-            (SignIn::KnownIntegration, Verdict::Accept { must_change: false }) => Some(Self::IntegrationAccepted),
+            // What its password is worth is a matter of its account.
+            (SignIn::KnownIntegration, Verdict::Accept { .. }) => Some(Self::IntegrationAccepted),
             (SignIn::KnownIntegration, Verdict::Reject(_)) => Some(Self::IntegrationRefused),
         }
     }
@@ -60,7 +61,8 @@ impl Fact {
 /// What was known of the account, the fact that is looked at included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// Since when it stands in the imported list of accounts that the identity service does not hold.
+    /// When the imported list of accounts that the identity service does not hold last named it, unless somebody knows
+    /// better.
     pub reported: Option<Timestamp>,
     /// When the identity service last accepted it through this integration.
     pub accepted: Option<Timestamp>,
@@ -128,21 +130,24 @@ fn review_wrong_password(guess: GuessFacts, history: &History) -> Vec<Finding> {
     findings
 }
 
-/// Whether a fact shows that a reason is over. `by` is the integration of the fact, `of` the one that the reason was
-/// found through. An owner who signs in elsewhere does not change what an old system has stored.
+/// Whether a fact shows that a reason is over, of which one is so sure. `by` is the integration of the fact, `of` the one
+/// that the reason was found through. An owner who signs in elsewhere does not change what an old system has stored.
 #[must_use]
-pub fn clears(fact: Fact, reason: Reason, by: Option<&IntegrationName>, of: Option<&IntegrationName>) -> bool {
+pub fn clears(
+    fact: Fact,
+    (reason, confidence): (Reason, Confidence),
+    by: Option<&IntegrationName>,
+    of: Option<&IntegrationName>,
+) -> bool {
+    let is_same_integration = || by.map(IntegrationName::account) == of.map(IntegrationName::account);
     match fact {
         Fact::IntegrationAccepted => reason == Reason::IntegrationRefused,
         Fact::Accepted => match reason {
             Reason::IntegrationRefused => false,
-            Reason::StaleSecret => by.map(IntegrationName::account) == of.map(IntegrationName::account),
-            Reason::Expired
-            | Reason::Locked
-            | Reason::MustChange
-            | Reason::NoPassword
-            | Reason::Reported
-            | Reason::UnacceptablePassword => true,
+            Reason::StaleSecret => is_same_integration(),
+            // What only its repetition shows is stored as well; what the list supports is of an account that is held now.
+            Reason::UnacceptablePassword => confidence == Confidence::High || is_same_integration(),
+            Reason::Expired | Reason::Locked | Reason::MustChange | Reason::NoPassword | Reason::Reported => true,
         },
         Fact::IntegrationRefused | Fact::MustChange | Fact::Refused(..) => false,
     }
@@ -187,7 +192,7 @@ mod tests {
         }
         let integrations = [
             (Verdict::Accept { must_change: false }, Some(Fact::IntegrationAccepted)),
-            (Verdict::Accept { must_change: true }, Some(Fact::MustChange)),
+            (Verdict::Accept { must_change: true }, Some(Fact::IntegrationAccepted)),
             (Verdict::Reject(Rejection::Shielded), Some(Fact::IntegrationRefused)),
             (Verdict::Reject(Rejection::WrongPassword), Some(Fact::IntegrationRefused)),
             (Verdict::Undecided(NoAnswer::TimedOut), None),
@@ -306,16 +311,23 @@ mod tests {
     fn only_what_shows_that_it_is_over_clears_a_reason() {
         let name = |user: &str| IntegrationName::parse(&format!("AlmaSDK-{user}-institutionCode-01X")).expect("a name");
         let (own, other) = (name("proxy"), name("kiosk"));
-        for reason in Reason::ALL {
-            let accepted = clears(Fact::Accepted, reason, Some(&own), Some(&own));
-            assert_eq!(accepted, reason != Reason::IntegrationRefused, "{reason:?}");
-            let elsewhere = clears(Fact::Accepted, reason, Some(&other), Some(&own));
-            let stays = matches!(reason, Reason::IntegrationRefused | Reason::StaleSecret);
-            assert_eq!(elsewhere, !stays, "{reason:?}");
-            let integration = clears(Fact::IntegrationAccepted, reason, None, None);
-            assert_eq!(integration, reason == Reason::IntegrationRefused, "{reason:?}");
+        for (reason, confidence) in
+            Reason::ALL.into_iter().flat_map(|reason| Confidence::ALL.map(|sure| (reason, sure)))
+        {
+            let found = (reason, confidence);
+            let accepted = clears(Fact::Accepted, found, Some(&own), Some(&own));
+            assert_eq!(accepted, reason != Reason::IntegrationRefused, "{found:?}");
+            let elsewhere = clears(Fact::Accepted, found, Some(&other), Some(&own));
+            let is_stored = match reason {
+                Reason::StaleSecret => true,
+                Reason::UnacceptablePassword => confidence < Confidence::High,
+                _ => false,
+            };
+            assert_eq!(elsewhere, !is_stored && reason != Reason::IntegrationRefused, "{found:?}");
+            let integration = clears(Fact::IntegrationAccepted, found, None, None);
+            assert_eq!(integration, reason == Reason::IntegrationRefused, "{found:?}");
             for fact in [Fact::IntegrationRefused, Fact::MustChange, WRONG] {
-                assert!(!clears(fact, reason, Some(&own), Some(&own)), "{fact:?}");
+                assert!(!clears(fact, found, Some(&own), Some(&own)), "{fact:?}");
             }
         }
     }

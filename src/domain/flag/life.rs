@@ -68,9 +68,9 @@ pub enum Move {
     Dismiss,
     /// The account's owner was told.
     Notify,
-    /// New evidence came. `is_new` when it is of a reason that the flag did not have when it was closed.
+    /// Evidence came again. `is_new` when it says more than was known when the flag was closed.
     Recur {
-        /// Whether the reason is a new one.
+        /// Whether the reason is a new one, had been over, or is more severe than before.
         is_new: bool,
     },
     /// An operator wants it back in the queue.
@@ -163,7 +163,7 @@ impl Life {
             },
             (Move::Confirm | Move::Resolve, Open | Assigned | Notified | Waiting | Snoozed) => Ok(Self::of(Resolved)),
             (Move::Dismiss, Open | Assigned | Notified | Waiting | Snoozed) => Ok(Self::of(Dismissed)),
-            // Whoever dismissed a flag knew its reasons; only another one brings it back.
+            // Whoever dismissed a flag knew its reasons as long as they last: only news bring it back.
             (Move::Recur { .. }, Resolved)
             | (Move::Recur { is_new: true }, Dismissed)
             | (Move::Reopen, Resolved | Dismissed | Snoozed) => Ok(Self::of(Open)),

@@ -82,7 +82,7 @@ pub(crate) async fn forget(
 /// The account itself, whoever's identifier it is, and their others. One that another row of the list names as well, or
 /// that stands in the list by itself, is not theirs alone and stays.
 async fn identifiers(connection: &mut AnyConnection, account: &AccountId) -> Result<Vec<AccountId>, StoreError> {
-    let is_listed = report::listed_since(connection, account).await?.is_some();
+    let is_listed = report::last_listed(connection, account).await?.is_some();
     let owner = if is_listed { account.clone() } else { report::owner(connection, account).await? };
     let aliases = sqlx::query("SELECT institution, alias FROM report_alias WHERE institution = $1 AND identifier = $2")
         .bind(owner.institution().as_str())
@@ -97,7 +97,7 @@ async fn identifiers(connection: &mut AnyConnection, account: &AccountId) -> Res
     for alias in &aliases {
         let alias = row::account(alias, "alias")?;
         let is_theirs = report::owner(connection, &alias).await? == owner
-            && report::listed_since(connection, &alias).await?.is_none();
+            && report::last_listed(connection, &alias).await?.is_none();
         if is_theirs && !all.contains(&alias) {
             all.push(alias);
         }

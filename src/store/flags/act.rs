@@ -51,7 +51,13 @@ pub(crate) async fn act(database: &Database, id: &FlagId, action: &Action) -> Re
     };
     let actor = trail::actor(&mut write, &action.actor).await?;
     let mut after = before.clone();
+    if action.to_do == Move::Reopen {
+        after.revive_reasons();
+    }
     after.live_on(life, action.at);
+    if action.to_do == Move::Resolve {
+        after.end_reasons(action.at);
+    }
     if let Some(name) = &action.assignee {
         after.assignee = Some(trail::actor(&mut write, name).await?);
     }

@@ -3,7 +3,9 @@
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::domain::{AccountId, Confidence, Finding, FlagState, IntegrationName, Life, Reason, Severity, Timestamp};
+use crate::domain::{
+    AccountId, Confidence, Fact, Finding, FlagState, IntegrationName, Life, Reason, Severity, Timestamp, clears,
+};
 use crate::store::flags::gathered::FlagId;
 use crate::store::{StoreError, row};
 
@@ -88,7 +90,9 @@ impl FlagRow {
         self.telling().map(|reason| reason.confidence).max().unwrap_or(Confidence::Low)
     }
 
-    /// Adds a finding that was seen `count` times; true when the reason is new, or had been over.
+    /// Adds a finding that was seen `count` times; true when that is news: its reason is new, had been over, or is more
+    /// severe than was known. What was last seen before the reason was over, or the flag closed, came late: it is
+    /// counted, and brings nothing back.
     pub(crate) fn find(
         &mut self,
         finding: Finding,
@@ -98,6 +102,7 @@ impl FlagRow {
     ) -> bool {
         self.first_seen = self.first_seen.min(first);
         self.last_seen = self.last_seen.max(last);
+        let closed_since = self.closed_at.filter(|closed| last <= *closed);
         let Some(known) = self.reasons.iter_mut().find(|known| known.reason == finding.reason) else {
             self.reasons.push(ReasonRecord {
                 reason: finding.reason,
@@ -107,12 +112,19 @@ impl FlagRow {
                 first_seen: first,
                 last_seen: last,
                 count,
-                cleared_at: None,
+                cleared_at: closed_since,
             });
             self.reasons.sort_by_key(|reason| reason.reason);
-            return true;
+            return closed_since.is_none();
         };
-        let was_over = known.cleared_at.take().is_some();
+        let is_newest = last >= known.last_seen;
+        known.first_seen = known.first_seen.min(first);
+        known.last_seen = known.last_seen.max(last);
+        known.count = known.count.saturating_add(count);
+        if closed_since.is_some() || known.cleared_at.is_some_and(|cleared| last <= cleared) {
+            return false;
+        }
+        let (was_over, was_severe) = (known.cleared_at.take().is_some(), known.severity);
         // What is weaker than what was known says nothing against it, unless that was over.
         if was_over {
             (known.severity, known.confidence) = (finding.severity, finding.confidence);
@@ -120,13 +132,46 @@ impl FlagRow {
             known.severity = known.severity.max(finding.severity);
             known.confidence = known.confidence.max(finding.confidence);
         }
-        known.first_seen = known.first_seen.min(first);
-        known.last_seen = known.last_seen.max(last);
-        known.count = known.count.saturating_add(count);
-        if integration.is_some() {
+        if integration.is_some() && is_newest {
             known.integration = integration.cloned();
         }
-        was_over
+        was_over || known.severity > was_severe
+    }
+
+    /// Ends the reasons that a fact seen at `at` shows to be over; true where it ends any.
+    pub(crate) fn clear(&mut self, fact: Fact, by: Option<&IntegrationName>, at: Timestamp) -> bool {
+        let mut any = false;
+        for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
+            // What was seen after the fact is not over by it.
+            let found = (reason.reason, reason.confidence);
+            if reason.last_seen <= at && clears(fact, found, by, reason.integration.as_ref()) {
+                reason.cleared_at = Some(at);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Ends every reason: an operator knows that they are gone.
+    pub(crate) fn end_reasons(&mut self, at: Timestamp) {
+        for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
+            reason.cleared_at = Some(at);
+        }
+    }
+
+    /// Takes back the end of the reasons that ended when the flag was closed, or since: an operator knows better.
+    pub(crate) fn revive_reasons(&mut self) {
+        let Some(closed) = self.closed_at else { return };
+        for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at >= Some(closed)) {
+            reason.cleared_at = None;
+        }
+    }
+
+    /// Since when it is known that an account which stands in the list is held by the service all the same.
+    pub(crate) fn held_since(&self) -> Option<Timestamp> {
+        let reported = self.reasons.iter().find(|known| known.reason == Reason::Reported);
+        let resolved_at = self.closed_at.filter(|_| self.life.state == FlagState::Resolved);
+        resolved_at.max(reported.and_then(|known| known.cleared_at))
     }
 
     /// The codes of the reasons that are not over, for the trail.

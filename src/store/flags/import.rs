@@ -2,7 +2,6 @@
 //! one write, for which others wait: the database works on all rows at once, and is handed no more than it has to be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -14,12 +13,9 @@ use crate::store::flags::flag_row::{self, FlagRow};
 use crate::store::flags::flag_save::save;
 use crate::store::flags::gathered::FlagId;
 use crate::store::flags::tallies::Tallies;
-use crate::store::flags::{record, trail};
+use crate::store::flags::{record, report, trail};
 use crate::store::{Database, StoreError, places, row};
 
-/// How far behind a list may be: whoever was let in since is held by the service, and a flag that was closed since was
-/// closed by somebody who knew better, whatever the list says.
-const LAG: Duration = Duration::from_hours(30 * 24);
 /// Rows that one statement hands over.
 const AT_ONCE: usize = 200;
 
@@ -208,7 +204,7 @@ impl Importing<'_> {
                  )) RETURNING first_listed"
                     .to_owned(),
             )
-            .bind(self.at.before(LAG).as_millis())
+            .bind(self.at.before(report::LAG).as_millis())
             .fetch_all(&mut *self.connection)
             .await
             .map_err(StoreError::during("look for accounts that were let in"))?;
@@ -225,25 +221,25 @@ impl Importing<'_> {
     async fn add_to_flags(&mut self) -> Result<(u64, u64), StoreError> {
         let text = format!(
             "SELECT flag.id FROM {FLAGS} AND (flag.closed_at IS NOT NULL OR NOT EXISTS (SELECT 1 FROM flag_reason \
-             WHERE flag_reason.flag_id = flag.id AND flag_reason.reason = 'reported'))"
+             WHERE flag_reason.flag_id = flag.id AND flag_reason.reason = 'reported' \
+             AND flag_reason.cleared_at IS NULL))"
         );
         let found = self.statement(text).fetch_all(&mut *self.connection).await;
         let (mut reopened, mut closed) = (0, 0);
         for found in found.map_err(StoreError::during("look for flags of the list"))? {
             let id = FlagId::stored(row::text(&found, "id")?);
             let Some(before) = flag_row::of_id(self.connection, &id).await? else { continue };
-            let is_new = before.reasons.iter().all(|known| known.reason != Finding::LISTED.reason);
-            let recur = Move::Recur { is_new };
-            let life = match before.life.after(recur, self.at) {
-                Ok(life) if before.closed_at.is_none_or(|closed| closed < self.at.before(LAG)) => life,
-                _ => before.life,
-            };
+            if !report::is_newer(self.at, before.closed_at.max(before.held_since())) {
+                closed += u64::from(!before.life.state.is_active());
+                continue;
+            }
+            let mut flag = before.clone();
+            let recur = Move::Recur { is_new: flag.find(Finding::LISTED, None, (self.at, self.at), 1) };
+            let Ok(life) = before.life.after(recur, self.at) else { continue };
             if !life.state.is_active() {
                 closed += 1;
                 continue;
             }
-            let mut flag = before.clone();
-            flag.find(Finding::LISTED, None, (self.at, self.at), 1);
             flag.live_on(life, self.at);
             let is_back = !before.life.state.is_active();
             reopened += u64::from(is_back);

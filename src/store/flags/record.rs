@@ -3,7 +3,7 @@
 
 use sqlx::AnyConnection;
 
-use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, clears, review};
+use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, review};
 use crate::store::database::Write;
 use crate::store::flags::flag_row::{self, FlagRow};
 use crate::store::flags::flag_save::save;
@@ -54,9 +54,13 @@ async fn is_idle(connection: &mut AnyConnection, one: &Gathered) -> Result<bool,
             return Ok(false);
         }
     }
-    let flag = flag_row::of_account(connection, &account).await?;
-    Ok(flag.is_none_or(|flag| !flag.life.state.is_active())
-        && report::listed_since(connection, &account).await?.is_none())
+    if let Some(flag) = flag_row::of_account(connection, &account).await? {
+        let ends_any = |seen: &Seen| flag.clone().clear(seen.fact, seen.integration.as_ref(), seen.last);
+        if one.seen.iter().any(ends_any) {
+            return Ok(false);
+        }
+    }
+    Ok(report::last_listed(connection, &account).await?.is_none())
 }
 
 async fn record_one(
@@ -70,7 +74,7 @@ async fn record_one(
     let mut flag = flag_row::of_account(write, &account).await?;
     let mut recorded: Option<Recorded> = None;
     for seen in seen {
-        let history = learn(write, &account, seen).await?;
+        let history = learn(write, &account, seen, flag.as_ref()).await?;
         let findings = review(seen.fact, &history);
         let before = flag.clone();
         let found: Vec<Reason> = findings.iter().map(|finding| finding.reason).collect();
@@ -135,7 +139,12 @@ async fn clear_others(
 }
 
 /// Adds a fact to what is known of the account, and gives all of it.
-async fn learn(write: &mut Write, account: &AccountId, seen: &Seen) -> Result<History, StoreError> {
+async fn learn(
+    write: &mut Write,
+    account: &AccountId,
+    seen: &Seen,
+    flag: Option<&FlagRow>,
+) -> Result<History, StoreError> {
     match seen.fact {
         Fact::IntegrationAccepted | Fact::IntegrationRefused | Fact::MustChange => return Ok(History::default()),
         Fact::Accepted | Fact::Refused(..) => {}
@@ -145,10 +154,13 @@ async fn learn(write: &mut Write, account: &AccountId, seen: &Seen) -> Result<Hi
     if seen.fact == Fact::Accepted && !habit::is_fresh(accepted, seen.last) {
         habit::note(write, account, integration, seen.last).await?;
     }
-    let reported = report::listed_since(write, account).await?;
-    if reported.is_some() && report::ends_listing(seen.fact) {
+    let listed = report::last_listed(write, account).await?;
+    if listed.is_some() && report::ends_listing(seen.fact) {
         report::take_off(write, account).await?;
     }
+    // A wrong password does not bring back who was listed before an operator resolved their flag.
+    let held_since = flag.and_then(FlagRow::held_since);
+    let reported = listed.filter(|listed| report::is_newer(*listed, held_since));
     Ok(History { reported, accepted })
 }
 
@@ -160,23 +172,23 @@ async fn find(
     findings: &[Finding],
     seen: &Seen,
 ) -> Result<FlagRow, StoreError> {
-    let had = |reason: Reason| before.is_some_and(|flag| flag.reasons.iter().any(|known| known.reason == reason));
     let mut is_news = false;
     for finding in findings {
         is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count);
     }
     flag.count = flag.count.saturating_add(seen.count);
-    let recur = Move::Recur { is_new: findings.iter().any(|finding| !had(finding.reason)) };
-    // A recurrence is always legal.
-    if let (Some(_), Ok(life)) = (before, flag.life.after(recur, seen.last)) {
+    let recur = Move::Recur { is_new: is_news };
+    // A recurrence is always legal. What was seen before the flag was closed is none.
+    if flag.closed_at.is_none_or(|closed| closed < seen.last)
+        && let Ok(life) = flag.life.after(recur, seen.last)
+    {
         flag.live_on(life, seen.last);
     }
-    let was_closed = before.is_some_and(|before| before.life.state != flag.life.state);
-    let event = match (before, was_closed, is_news) {
-        (None, _, _) => Some("open"),
-        (Some(_), true, _) => Some(recur.label()),
-        (Some(_), false, true) => Some("find"),
-        (Some(_), false, false) => None,
+    let event = match before {
+        None => Some("open"),
+        Some(before) if before.life.state != flag.life.state => Some(recur.label()),
+        // A reason that weighs more is no other one.
+        Some(before) => (is_news && before.codes() != flag.codes()).then_some("find"),
     };
     sources::note(write, &flag.id, seen).await?;
     if let Some(event) = event {
@@ -185,20 +197,10 @@ async fn find(
     Ok(flag)
 }
 
-/// Takes off a flag the reasons that a fact shows to be over; the last one resolves it.
+/// Takes off a flag the reasons that a fact shows to be over; the last one resolves it, unless it was dismissed.
 async fn clear(write: &mut Write, flag: &mut FlagRow, seen: &Seen) -> Result<(), StoreError> {
-    if !flag.life.state.is_active() {
-        return Ok(());
-    }
     let before = flag.clone();
-    let by = seen.integration.as_ref();
-    for reason in flag.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
-        // What was seen after the fact is not over by it.
-        if reason.last_seen <= seen.last && clears(seen.fact, reason.reason, by, reason.integration.as_ref()) {
-            reason.cleared_at = Some(seen.last);
-        }
-    }
-    if *flag == before {
+    if !flag.clear(seen.fact, seen.integration.as_ref(), seen.last) {
         return Ok(());
     }
     let is_over = flag.reasons.iter().all(|reason| reason.cleared_at.is_some());
