@@ -1,0 +1,5 @@
+//! The queue, and the worker with stores that fail in every way.
+
+mod house;
+mod queue;
+mod trouble;
