@@ -1,7 +1,7 @@
 //! Sightings, a store that fails as it is told to, and a worker at work.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{AccountId, Clock, Fact, GuessFacts, Rejection, Timestamp};
 use crate::gateway::flagging::{FlagQueue, FlagWriter, Sighting};
+use crate::gateway::leftovers;
 use crate::store::suite::harness::{account, at, integration};
 use crate::store::{FlagStore, Gathered, RecordFuture, StoreError};
 use crate::telemetry::{Component, Health, Metrics, Status};
@@ -33,6 +34,10 @@ pub(super) fn sighting(fact: Fact, place: u8, moment: i64) -> Sighting {
 pub(super) fn of(identifier: &str, fact: Fact) -> Sighting {
     Sighting { account: account(identifier), ..sighting(fact, 1, 1) }
 }
+pub(super) fn left(file: &Path) -> Vec<Gathered> {
+    leftovers::read(file).expect("it can be read")
+}
+
 pub(super) fn names(gathered: &[Gathered]) -> Vec<&str> {
     gathered.iter().map(|one| one.account.identifier()).collect()
 }
@@ -62,12 +67,16 @@ impl HandClock {
     }
 }
 
-/// A store that cannot take some accounts, or nothing at all.
+/// A store that cannot take some accounts, or too many at once, or nothing at all.
 #[derive(Default)]
 pub(super) struct Picky {
     bad: Mutex<Vec<AccountId>>,
     away: Mutex<bool>,
-    written: Mutex<Vec<Gathered>>,
+    late_above: Mutex<Option<usize>>,
+    hangs_after: Mutex<Option<usize>>,
+    pub(super) written: Mutex<Vec<Gathered>>,
+    /// How many accounts each write was of that was not late.
+    pub(super) sizes: Mutex<Vec<usize>>,
     pub(super) writes: AtomicI64,
 }
 
@@ -78,11 +87,19 @@ impl FlagStore for Picky {
             if *self.away.lock().unwrap() {
                 return Err(StoreError::away());
             }
+            if self.late_above.lock().unwrap().is_some_and(|most| gathered.len() > most) {
+                return Err(StoreError::late());
+            }
+            let written = self.written.lock().unwrap().len();
+            if self.hangs_after.lock().unwrap().is_some_and(|most| written + gathered.len() > most) {
+                std::future::pending::<()>().await;
+            }
             let bad = self.bad.lock().unwrap();
             if gathered.iter().any(|one| bad.contains(&one.account)) {
                 return Err(StoreError::unreadable("state"));
             }
             self.written.lock().unwrap().extend_from_slice(gathered);
+            self.sizes.lock().unwrap().push(gathered.len());
             Ok(vec![None; gathered.len()])
         })
     }
@@ -97,6 +114,16 @@ impl Picky {
         *self.away.lock().unwrap() = away;
     }
 
+    /// It does not answer in time when it is handed more accounts than these.
+    pub(super) fn late_above(&self, most: Option<usize>) {
+        *self.late_above.lock().unwrap() = most;
+    }
+
+    /// It says nothing any more once so many accounts are written.
+    pub(super) fn hangs_after(&self, most: Option<usize>) {
+        *self.hangs_after.lock().unwrap() = most;
+    }
+
     /// How often something was seen of an account, in what is written.
     pub(super) fn count(&self, identifier: &str) -> u64 {
         let written = self.written.lock().unwrap();
@@ -109,12 +136,12 @@ impl Picky {
 pub(super) struct House {
     pub(super) queue: FlagQueue,
     pub(super) metrics: Metrics,
-    health: Component,
+    pub(super) health: Component,
     pub(super) clock: Arc<HandClock>,
     stop: CancellationToken,
-    worker: JoinHandle<()>,
+    pub(super) worker: JoinHandle<()>,
     pub(super) file: PathBuf,
-    folder: TempDir,
+    pub(super) folder: TempDir,
 }
 
 impl House {
@@ -123,11 +150,15 @@ impl House {
     }
 
     pub(super) fn at(folder: TempDir, most: usize, store: Arc<dyn FlagStore>) -> Self {
+        Self::with_file("left", folder, most, store)
+    }
+
+    pub(super) fn with_file(name: &str, folder: TempDir, most: usize, store: Arc<dyn FlagStore>) -> Self {
         let (metrics, stop) = (Metrics::new(), CancellationToken::new());
         let (queue, receiver) = FlagQueue::new(most, metrics.clone());
         let clock = Arc::new(HandClock(AtomicI64::new(1)));
         let health = Health::default().component("queue", "flags", at(0));
-        let file = folder.path().join("left");
+        let file = folder.path().join(name);
         let writer = FlagWriter { store, leftovers: file.clone(), health: health.clone(), clock: clock.clone() };
         let worker = tokio::spawn(writer.run(receiver, stop.clone()));
         Self { queue, metrics, health, clock, stop, worker, file, folder }

@@ -14,7 +14,7 @@ fn repeated(since: i64, refusals: u32) -> Fact {
 }
 
 fn take(receiver: &FlagReceiver) -> Vec<Gathered> {
-    receiver.0.take(10, &std::collections::HashSet::new())
+    receiver.0.take(10, |_| false)
 }
 
 fn gathered(sightings: Vec<Sighting>) -> Vec<(Fact, u64)> {

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use crate::domain::Clock;
 use crate::gateway::flagging::Sighting;
+use crate::gateway::flagging::filed::{ASIDE, ASIDE_RETRY};
 use crate::gateway::flagging::queue::ALARM;
-use crate::gateway::flagging::tests::house::{House, NO_PASSWORD, Picky, dropped, names, of, series};
-use crate::gateway::flagging::writer::{ASIDE, ASIDE_RETRY};
-use crate::gateway::leftovers;
+use crate::gateway::flagging::tests::house::{House, NO_PASSWORD, Picky, dropped, left, names, of, series};
 use crate::store::suite::harness;
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +47,7 @@ async fn an_account_that_the_store_cannot_take_holds_nobody_up_and_is_tried_agai
     let text = "1 accounts cannot be written and were set aside: the database holds an unreadable state";
     house.until("it is shown", |house| house.trouble() == text).await;
     assert_eq!(series(&house.metrics, "soapgate_flags_unwritable_total"), 1);
-    assert_eq!(names(&leftovers::read(&house.file)), ["b"]);
+    assert_eq!(names(&left(&house.file)), ["b"]);
     // Nothing is tried in vain meanwhile, and what is seen of it waits.
     house.queue.put(of("b", NO_PASSWORD));
     house.queue.put(of("d", NO_PASSWORD));
@@ -82,7 +81,7 @@ async fn what_was_set_aside_is_there_after_a_stop_with_what_came_since() {
     let house = House::at(folder, 10, store.clone());
     house.queue.put(of("d", NO_PASSWORD));
     house.until("who comes is written", |_| store.count("d") == 1).await;
-    assert_eq!(names(&leftovers::read(&file)), ["b"]);
+    assert_eq!(names(&left(&file)), ["b"]);
     store.refuse(&[]);
     house.until("it is mended", |_| store.count("b") == 2).await;
     house.until("the file is gone", |house| !house.file.exists()).await;
@@ -101,7 +100,7 @@ async fn a_store_that_goes_away_among_single_accounts_loses_none() {
     tokio::time::sleep(ASIDE_RETRY * 2).await;
     assert!(house.trouble().contains("1 accounts wait to be written"), "{}", house.trouble());
     let (folder, file) = house.stop().await;
-    assert_eq!(names(&leftovers::read(&file)), ["b", "c"]);
+    assert_eq!(names(&left(&file)), ["b", "c"]);
     store.away(false);
     store.refuse(&[]);
     let house = House::at(folder, 10, store.clone());
@@ -120,7 +119,7 @@ async fn what_is_set_aside_has_a_bound() {
     }
     house.until("the rest is dropped", |house| dropped(&house.metrics, "flag") == 20).await;
     house.until("both are shown", |house| house.trouble().starts_with("20 flags were dropped")).await;
-    assert_eq!(leftovers::read(&house.file).len(), ASIDE);
+    assert_eq!(left(&house.file).len(), ASIDE);
     house.stop().await;
 }
 
@@ -148,6 +147,6 @@ async fn a_row_that_cannot_be_read_keeps_no_other_account_from_its_flag() {
     }
     until(3).await;
     house.until("it is shown", |house| house.trouble().contains("set aside")).await;
-    assert_eq!(names(&leftovers::read(&house.file)), ["bad"]);
+    assert_eq!(names(&left(&house.file)), ["bad"]);
     house.stop().await;
 }
