@@ -8,10 +8,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use crate::gateway::flagging::Sighting;
 use crate::gateway::flagging::pace::MOST;
 use crate::gateway::flagging::tests::house::{House, NO_PASSWORD, Picky, left, names, of, sighting};
 use crate::gateway::leftovers;
-use crate::store::suite::harness::{Fresh, account, on_every_database};
+use crate::store::suite::harness::{self, Fresh, account, at, new_account, on_every_database};
 use crate::store::{Gathered, Seen};
 use crate::telemetry::Status;
 
@@ -182,4 +183,28 @@ async fn a_file_out_of_reach_is_shown_and_written_once_it_is_back() {
     house.until("it is written", |house| store.count("left0") == 2 && !house.file.exists()).await;
     house.until("it is over", |house| house.trouble().is_empty()).await;
     house.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_forgotten_while_they_wait_or_are_left_over_is_not_flagged_again() {
+    let fresh = harness::sqlite().await;
+    let number = async |query| {
+        let counted = sqlx::query_scalar(query);
+        let number: i64 = counted.fetch_one(fresh.database.pool()).await.expect("counted");
+        number
+    };
+    for gone in ["left0", "waiting"] {
+        fresh.database.accounts().insert(&new_account(gone), at(1)).await.expect("added");
+        let forgotten = fresh.database.erasure().forget(&account(gone), "ben", at(10)).await;
+        forgotten.expect("the store answers").expect("it was known");
+    }
+    let house = House::at(folder_with(1), 10, Arc::new(fresh.database.flags()));
+    house.queue.put(of("waiting", NO_PASSWORD));
+    house.queue.put(Sighting { at: at(11), ..of("new", NO_PASSWORD) });
+    while number("SELECT COUNT(*) FROM flag").await == 0 || house.file.exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    house.stop().await;
+    assert_eq!(number("SELECT COUNT(*) FROM flag").await, 1);
+    assert_eq!(number("SELECT COUNT(*) FROM subject WHERE identifier <> 'new'").await, 0, "named nowhere");
 }
