@@ -191,8 +191,8 @@ impl Accounts {
         let forgotten = self.erasure.forget(account, actor, self.clock.now()).await?;
         let only = [account.clone()];
         let identifiers = forgotten.as_ref().map_or(&only[..], |forgotten| &forgotten.identifiers);
-        let file = data.join(LEFTOVERS);
-        let left = forget_leftovers(&file, identifiers).map_err(|source| OperatorError::File { file, source })?;
+        let left = forget_leftovers(&data.join(LEFTOVERS), identifiers)
+            .map_err(|(file, source)| OperatorError::File { file, source })?;
         let view = ForgottenView {
             institution: account.institution().to_string(),
             identifiers: identifiers.iter().map(|known| known.identifier().to_owned()).collect(),

@@ -119,6 +119,17 @@ pub(crate) async fn newest_forgetting(write: &mut Write) -> Result<i64, StoreErr
     row::number(&row, "newest")
 }
 
+/// When the newest change was told that names nobody, as far as changes are kept: what was seen before may be about
+/// somebody who was forgotten.
+pub(crate) async fn last_forgetting(connection: &mut AnyConnection) -> Result<Option<Timestamp>, StoreError> {
+    let row = sqlx::query("SELECT at FROM change WHERE kind = $1 ORDER BY at DESC LIMIT 1")
+        .bind(Change::Everything.kind())
+        .fetch_optional(connection)
+        .await
+        .map_err(StoreError::during("look for changes"))?;
+    row.as_ref().map(|row| row::time(row, "at")).transpose()
+}
+
 /// Adds a change to a write that makes it, and removes what is too old. The last thing that a write does: others that
 /// tell of a change wait from here until it ends, so that numbers are seen in their order.
 pub(crate) async fn append(write: &mut Write, change: &Change, now: Timestamp) -> Result<(), StoreError> {

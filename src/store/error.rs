@@ -102,6 +102,11 @@ impl StoreError {
         }
     }
 
+    /// Whether the store did not answer in time: with less to do it might.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self.kind, Kind::Late)
+    }
+
     pub(crate) fn encoding(encoding: String) -> Self {
         Self { kind: Kind::Encoding { encoding } }
     }

@@ -2,7 +2,9 @@
 //! worker that writes it (`writer`). Neither ever delays or changes a reply.
 
 mod accepted;
+mod filed;
 mod gathering;
+mod pace;
 mod queue;
 #[cfg(test)]
 mod tests;

@@ -107,10 +107,10 @@ impl Waiting {
         self.accounts().gathered.len()
     }
 
-    /// Those that came first, but for `held` ones.
-    pub(super) fn take(&self, most: usize, held: &HashSet<AccountId>) -> Vec<Gathered> {
+    /// Those that came first, but for those that are held.
+    pub(super) fn take(&self, most: usize, is_held: impl Fn(&AccountId) -> bool) -> Vec<Gathered> {
         let mut accounts = self.accounts();
-        let free = accounts.order.iter().filter(|(_, account)| !held.contains(*account));
+        let free = accounts.order.iter().filter(|(_, account)| !is_held(account));
         let turns: Vec<u64> = free.take(most).map(|(turn, _)| *turn).collect();
         turns.into_iter().filter_map(|turn| accounts.take(turn)).collect()
     }

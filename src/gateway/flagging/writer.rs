@@ -1,17 +1,19 @@
 //! The worker that writes what may flag: batch by batch while the store works, and one by one when a batch holds
-//! something that the store cannot take. What it cannot take is set aside in a file, and everybody else goes on.
+//! something that the store cannot take. What it cannot take is set aside in a file, and everybody else goes on. What a
+//! stop left over in that file is worked through piece by piece; a piece leaves the file once it is written.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{AccountId, Clock, Reason};
 use crate::gateway::flagging::FlagReceiver;
+use crate::gateway::flagging::filed::{Aside, Filed};
 use crate::gateway::flagging::gathering::join;
+use crate::gateway::flagging::pace::{MOST, Pace};
 use crate::gateway::flagging::queue::Waiting;
 use crate::gateway::leftovers;
 use crate::store::{FlagStore, Gathered, Recorded, StoreError};
@@ -21,12 +23,6 @@ use crate::telemetry::{Component, DroppedFlag, Status, account_tag};
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How long a write may still take once the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// Accounts written in one transaction at most.
-const BATCH: usize = 256;
-/// How long what was set aside is left alone before it is tried again.
-pub(super) const ASIDE_RETRY: Duration = Duration::from_mins(10);
-/// Accounts set aside at most; one more is dropped.
-pub(super) const ASIDE: usize = 1_000;
 /// How often an idle worker looks whether a trouble is over.
 const LOOK: Duration = Duration::from_secs(15);
 
@@ -44,14 +40,19 @@ pub struct FlagWriter {
 
 impl FlagWriter {
     /// Writes flags until `stop` is cancelled and nothing waits. While the store fails it waits and tries again; at the
-    /// end what could not be written is left in a file, which the next start reads first.
+    /// end what could not be written is left in a file, which the next start works through beside what comes.
     pub async fn run(self, receiver: FlagReceiver, stop: CancellationToken) {
         let work = Work {
             batch: Vec::new(),
-            holds_file: false,
-            aside: Aside::default(),
+            unwritable: Vec::new(),
+            piece: HashSet::new(),
+            filed: Filed::default(),
+            pace: Pace::new(),
+            was_piece: false,
             is_failing: false,
             is_troubled: false,
+            unreadable: Vec::new(),
+            file_error: None,
             waiting: receiver.0,
             writer: self,
             stop,
@@ -67,34 +68,30 @@ struct Work {
     stop: CancellationToken,
     /// What is being written.
     batch: Vec<Gathered>,
-    /// Whether everything in the file is in the batch too.
-    holds_file: bool,
-    aside: Aside,
+    /// What of it the store cannot take.
+    unwritable: Vec<(Gathered, StoreError)>,
+    /// Accounts of the batch that are in the file until it is written.
+    piece: HashSet<AccountId>,
+    filed: Filed,
+    pace: Pace,
+    /// Whether the last batch began with the file.
+    was_piece: bool,
     is_failing: bool,
     /// Whether there is something for somebody to see.
     is_troubled: bool,
-}
-
-/// Accounts that the store cannot take. What was seen of them is in the file, from which somebody may be forgotten; what
-/// is seen of them meanwhile goes on waiting in the queue.
-#[derive(Default)]
-struct Aside {
-    accounts: HashSet<AccountId>,
-    why: String,
-    again: Option<Instant>,
+    /// The files that hold what could not be read.
+    unreadable: Vec<String>,
+    /// Why the file itself can neither be read nor be moved out of the way.
+    file_error: Option<String>,
 }
 
 impl Work {
     async fn run(mut self) {
-        self.read_file().await;
+        self.begin().await;
         loop {
             let is_last = self.stop.is_cancelled();
             if self.batch.is_empty() {
-                if !is_last && self.aside.again.is_some_and(|again| again <= Instant::now()) {
-                    self.read_file().await;
-                } else {
-                    self.batch = self.waiting.take(BATCH, &self.aside.accounts);
-                }
+                self.take(is_last).await;
             }
             if self.batch.is_empty() {
                 if is_last {
@@ -123,107 +120,184 @@ impl Work {
         tokio::select! {
             () = self.waiting.news.notified() => {}
             () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK), if self.is_troubled => self.show(None),
+            () = tokio::time::sleep(LOOK), if self.is_troubled => {
+                self.look().await;
+                self.show(None);
+            }
         }
     }
 
-    /// Begins with what is in the file, and what was seen of the same accounts since.
-    async fn read_file(&mut self) {
-        let mut all = self.in_file(leftovers::read).await;
-        all.extend(self.waiting.take_of(&self.aside.accounts));
-        let (batch, dropped) = join(all);
-        for _ in 0..dropped {
+    /// Looks at what the last stop left over.
+    async fn begin(&mut self) {
+        let (all, dropped) = self.read_file().await;
+        if !all.is_empty() {
+            tracing::info!(accounts = all.len(), "flag.leftovers_read");
+        }
+        self.count_dropped(dropped);
+        self.filed.begin(&all);
+        if !self.unreadable.is_empty() || self.file_error.is_some() {
+            self.show(None);
+        }
+    }
+
+    /// Looks whether somebody has seen to what could not be read.
+    async fn look(&mut self) {
+        if self.file_error.is_some() {
+            self.begin().await;
+        } else {
+            self.in_file(|_| ()).await;
+        }
+    }
+
+    /// The next batch: from the file and from the queue in turns, so that neither waits for all of the other. Who stops
+    /// leaves the file as it is.
+    async fn take(&mut self, is_last: bool) {
+        if is_last {
+            self.batch = self.waiting.take(MOST, |account| self.filed.holds(account));
+            return;
+        }
+        self.filed.look_at_the_time();
+        self.was_piece = !self.was_piece;
+        if self.was_piece {
+            self.take_piece().await;
+        }
+        if self.batch.is_empty() {
+            self.batch = self.waiting.take(MOST, |account| self.filed.holds(account));
+        }
+        if self.batch.is_empty() {
+            self.take_piece().await;
+        }
+    }
+
+    /// A batch from the file, with what was seen of the same accounts since.
+    async fn take_piece(&mut self) {
+        if self.filed.due.is_empty() {
+            return;
+        }
+        let (all, _) = self.read_file().await;
+        let mut piece = self.filed.take(all, MOST);
+        self.piece = piece.iter().map(|one| one.account.clone()).collect();
+        piece.extend(self.waiting.take_of(&self.piece));
+        let (batch, dropped) = join(piece);
+        self.count_dropped(dropped);
+        self.batch = batch;
+    }
+
+    /// What is in the file, account by account, and how many facts there was no room for.
+    async fn read_file(&mut self) -> (Vec<Gathered>, u64) {
+        let read = self.in_file(|file| leftovers::read(file).map(join).map_err(|error| error.to_string())).await;
+        let (all, error) = match read {
+            Some(Ok(all)) => (all, None),
+            Some(Err(error)) => (Default::default(), Some(error)),
+            None => Default::default(),
+        };
+        if let Some(error) = error.as_ref().filter(|_| self.file_error.is_none()) {
+            tracing::error!(file = %self.writer.leftovers.display(), error, "flag.leftovers_unreadable");
+        }
+        self.file_error = error;
+        all
+    }
+
+    fn count_dropped(&self, facts: u64) {
+        for _ in 0..facts {
             self.waiting.metrics.flags.dropped(DroppedFlag::Fact);
         }
-        (self.batch, self.aside.again) = (batch, None);
-        self.holds_file = !self.batch.is_empty();
-        if !self.holds_file {
-            // Whoever was set aside has been forgotten.
-            self.aside.accounts.clear();
-        }
     }
 
-    /// Writes the batch: all at once, or else one by one.
+    /// Writes as much of the batch as the store takes at once, or else that much one by one.
     async fn write(&mut self) -> Result<(), StoreError> {
-        let mut unwritable = Vec::new();
-        match self.record(&self.batch).await {
+        let mut some = self.pace.accounts().min(self.batch.len());
+        match self.record(&self.batch[..some]).await {
             Ok(recorded) => {
                 tell(recorded);
-                self.batch.clear();
+                self.batch.drain(..some);
+                self.pace.kept();
             }
-            Err(error) if !error.is_of_one_row() => return Err(error),
+            Err(error) if !error.is_of_one_row() => {
+                if error.is_late() {
+                    self.pace.missed(some);
+                }
+                return Err(error);
+            }
             Err(_) => {
-                while let Some(one) = self.batch.pop() {
-                    match self.record(std::slice::from_ref(&one)).await {
-                        Ok(recorded) => tell(recorded),
-                        Err(error) if error.is_of_one_row() => unwritable.push((one, error)),
-                        Err(error) => {
-                            self.batch.push(one);
-                            self.batch.extend(unwritable.into_iter().map(|(one, _)| one));
-                            return Err(error);
-                        }
+                while some > 0 {
+                    let recorded = self.record(&self.batch[..1]).await;
+                    if recorded.as_ref().is_err_and(|error| !error.is_of_one_row()) {
+                        return recorded.map(drop);
                     }
+                    let one = self.batch.remove(0);
+                    match recorded {
+                        Ok(recorded) => tell(recorded),
+                        Err(error) => self.unwritable.push((one, error)),
+                    }
+                    some -= 1;
                 }
             }
         }
-        self.settle(unwritable).await;
+        if self.batch.is_empty() {
+            self.settle().await;
+        }
         Ok(())
     }
 
     /// After a batch: what the store cannot take is in the file, and what it took is there no more.
-    async fn settle(&mut self, unwritable: Vec<(Gathered, StoreError)>) {
-        let held_file = std::mem::take(&mut self.holds_file);
-        if unwritable.is_empty() && !held_file {
+    async fn settle(&mut self) {
+        let (piece, unwritable) = (std::mem::take(&mut self.piece), std::mem::take(&mut self.unwritable));
+        if piece.is_empty() && unwritable.is_empty() {
             return;
         }
-        let mut known = HashSet::new();
-        if held_file {
-            std::mem::swap(&mut known, &mut self.aside.accounts);
+        let mut written = piece.clone();
+        for (one, _) in &unwritable {
+            written.remove(&one.account);
         }
+        self.filed.written(&written);
         let mut kept = Vec::new();
         for (one, error) in unwritable {
-            if self.aside.accounts.len() >= ASIDE {
-                tracing::error!(account.tag = account_tag(&one.account), "flag.dropped");
-                self.waiting.lose(1, self.writer.clock.now());
-                continue;
+            let tag = account_tag(&one.account);
+            match self.filed.set_aside(&one.account, &error) {
+                Aside::Dropped => {
+                    tracing::error!(account.tag = tag, "flag.dropped");
+                    self.waiting.lose(1, self.writer.clock.now());
+                    continue;
+                }
+                Aside::Known => {}
+                Aside::New => {
+                    tracing::error!(account.tag = tag, error = error.report(), "flag.unwritable");
+                    self.waiting.metrics.flags.unwritable.inc();
+                }
             }
-            if !known.contains(&one.account) {
-                let tag = account_tag(&one.account);
-                tracing::error!(account.tag = tag, error = error.report(), "flag.unwritable");
-                self.waiting.metrics.flags.unwritable.inc();
-            }
-            self.aside.why = error.report();
-            self.aside.accounts.insert(one.account.clone());
             kept.push(one);
         }
-        self.aside.again = match self.aside.again {
-            _ if self.aside.accounts.is_empty() => None,
-            None => Some(Instant::now() + ASIDE_RETRY),
-            known => known,
-        };
-        let lost = kept.len();
-        let write: fn(&Path, &[Gathered]) -> bool = if held_file { leftovers::keep } else { leftovers::add };
-        if !self.in_file(move |file| write(file, &kept)).await {
-            self.waiting.lose(lost, self.writer.clock.now());
+        let new = kept.iter().filter(|one| !piece.contains(&one.account)).count();
+        if let Some(Err(error)) = self.in_file(move |file| leftovers::change(file, &piece, &kept)).await {
+            // What is written is in the file still, and the next start writes it once more.
+            tracing::error!(error = %error, accounts = new, "flag.leftovers_not_written");
+            self.waiting.lose(new, self.writer.clock.now());
         }
     }
 
     /// Leaves for the next start what could not be written.
     fn leave(mut self) {
-        self.batch.extend(self.waiting.take(usize::MAX, &HashSet::new()));
-        if !self.batch.is_empty() {
-            let leave = if self.holds_file { leftovers::keep } else { leftovers::add };
-            leave(&self.writer.leftovers, &self.batch);
+        let mut left = std::mem::take(&mut self.batch);
+        left.extend(std::mem::take(&mut self.unwritable).into_iter().map(|(one, _)| one));
+        left.extend(self.waiting.take(usize::MAX, |_| false));
+        if left.is_empty() && self.piece.is_empty() {
+            return;
+        }
+        let (file, accounts) = (&self.writer.leftovers, left.len());
+        match leftovers::change(file, &self.piece, &left) {
+            Ok(()) => tracing::warn!(file = %file.display(), accounts, "flag.left_over"),
+            Err(error) => tracing::error!(file = %file.display(), accounts, error = %error, "flag.lost"),
         }
     }
 
-    /// Files are waited for where no call is held up.
-    async fn in_file<T>(&self, work: impl FnOnce(&Path) -> T + Send + 'static) -> T
-    where
-        T: Default + Send + 'static,
-    {
+    /// Files are waited for where no call is held up. `None` where that was cut off.
+    async fn in_file<T: Send + 'static>(&mut self, work: impl FnOnce(&Path) -> T + Send + 'static) -> Option<T> {
         let file = self.writer.leftovers.clone();
-        tokio::task::spawn_blocking(move || work(&file)).await.unwrap_or_default()
+        let working = tokio::task::spawn_blocking(move || (work(&file), leftovers::unreadable(&file)));
+        let (done, unreadable) = working.await.ok()?;
+        self.unreadable = unreadable;
+        Some(done)
     }
 
     /// A store that hangs is given up a moment after the stop, so that there is time left for the file.
@@ -242,7 +316,7 @@ impl Work {
         let now = self.writer.clock.now();
         let mut troubles = Vec::new();
         if let Some(error) = error {
-            let count = self.batch.len() + self.waiting.count();
+            let count = self.batch.len() + self.filed.due.len() + self.waiting.count();
             troubles.push(format!("{count} accounts wait to be written: {}", error.report()));
             if !self.is_failing {
                 tracing::warn!(error = error.report(), waiting = count, "flag.store_failed");
@@ -252,9 +326,13 @@ impl Work {
         if dropped > 0 {
             troubles.push(format!("{dropped} flags were dropped, as too many waited"));
         }
-        if !self.aside.accounts.is_empty() {
-            let (count, why) = (self.aside.accounts.len(), &self.aside.why);
-            troubles.push(format!("{count} accounts cannot be written and were set aside: {why}"));
+        troubles.extend(self.filed.trouble());
+        if let Some(error) = &self.file_error {
+            troubles.push(format!("the file of the flags left over can neither be read nor be moved: {error}"));
+        }
+        if !self.unreadable.is_empty() {
+            troubles
+                .push(format!("what could not be read of the flags left over is in {}", self.unreadable.join(", ")));
         }
         self.is_failing = error.is_some();
         self.is_troubled = !troubles.is_empty();

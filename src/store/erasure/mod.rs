@@ -1,6 +1,7 @@
 //! What is taken out of the database for good: one person, on request, and what is older than it is kept. The trail
 //! stays whole, and names nobody.
 
+pub(crate) mod belated;
 mod forget;
 mod purge;
 mod retention;

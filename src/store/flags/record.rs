@@ -5,13 +5,14 @@ use sqlx::AnyConnection;
 
 use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, review};
 use crate::store::database::Write;
+use crate::store::erasure::belated;
 use crate::store::flags::flag_row::{self, FlagRow};
 use crate::store::flags::flag_save::save;
 use crate::store::flags::gathered::{FlagId, Gathered, Recorded, Seen};
 use crate::store::flags::tallies::Tallies;
 use crate::store::flags::trail::{self, Entry, GATEWAY};
 use crate::store::flags::{habit, report, sources};
-use crate::store::{Database, StoreError};
+use crate::store::{Database, StoreError, changes};
 
 /// Records what was seen of some accounts: for each its flag, where it has one that this changed.
 pub(crate) async fn record(database: &Database, gathered: &[Gathered]) -> Result<Vec<Option<Recorded>>, StoreError> {
@@ -22,9 +23,11 @@ pub(crate) async fn record(database: &Database, gathered: &[Gathered]) -> Result
     }
     let mut write = database.write().await?;
     trail::take_turn(&mut write).await?;
+    let forgotten = changes::last_forgetting(&mut write).await?;
     let mut tallies = Tallies::default();
     for at in worth {
-        recorded[at] = record_one(&mut write, &gathered[at], &mut tallies).await?;
+        let one = belated::without_forgotten(&mut write, &gathered[at], forgotten).await?;
+        recorded[at] = record_one(&mut write, &one, &mut tallies).await?;
     }
     tallies.save(&mut write).await?;
     write.commit().await?;

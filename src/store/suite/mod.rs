@@ -3,6 +3,7 @@
 mod accounts;
 pub(crate) mod archive;
 mod attempts;
+mod belated;
 mod changes;
 mod erasure;
 mod flag_import;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use soapgate::app::SystemClock;
 use soapgate::config::Settings;
 use soapgate::domain::{AccountId, Clock, Institution, IntegrationName};
+use soapgate::operator::NewAccount;
 use soapgate::store::{Database, DatabaseUrl, ListedAccount};
 
 use crate::postgres::server::Postgres;
@@ -19,6 +20,9 @@ use crate::support::until::until;
 
 const ALMA: &str = "/almaws/repository/UserAuthenticationWebServices";
 
+/// What is said of both nodes in either's configuration.
+const NODES: &str = "[attempts]\nnodes = 2\n[slow_down]\nstep = \"0s\"\n";
+
 /// Two nodes on the database of `url` in front of `service`. They wait for the store as long as a slow machine takes.
 async fn patient_pair(service: &Scribe, url: &str) -> [TestGateway; 2] {
     pair(service, url, Duration::from_secs(10)).await
@@ -26,14 +30,17 @@ async fn patient_pair(service: &Scribe, url: &str) -> [TestGateway; 2] {
 
 /// The same, with sign-ins that wait so long for the store.
 pub(super) async fn pair(service: &Scribe, url: &str, store_wait: Duration) -> [TestGateway; 2] {
-    let config = service.config("[attempts]\nnodes = 2\n[slow_down]\nstep = \"0s\"\n");
+    pair_with(&service.config(NODES), url, store_wait).await
+}
+
+async fn pair_with(config: &str, url: &str, store_wait: Duration) -> [TestGateway; 2] {
     let node = async |populations: &[Population]| {
         let tune = |settings: &mut Settings| {
             settings.database_url = DatabaseUrl::parse(url).expect("a url");
             settings.cache.ttl = Duration::ZERO;
             settings.shield.store_wait = store_wait;
         };
-        TestGateway::start_at(&config, populations, Arc::new(SystemClock), tune).await
+        TestGateway::start_at(config, populations, Arc::new(SystemClock), tune).await
     };
     [node(&[Population::demo()]).await, node(&[]).await]
 }
@@ -202,4 +209,38 @@ async fn what_both_nodes_see_of_one_account_at_once_is_one_flag() {
     .await;
     assert_eq!(flags.len(), 1, "{flags:?}");
     assert_eq!((&*flags[0].account, flags[0].severity), ("reader", "high"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_accounts_that_both_nodes_see_at_once_have_one_flag_each() {
+    const NEW: usize = 40;
+    let server = Postgres::shared();
+    let config = format!(
+        "server = {{ listen = \"127.0.0.1:0\" }}\nconsole = {{ listen = \"127.0.0.1:0\" }}\n\
+         management = {{ listen = \"127.0.0.1:0\" }}\n[[identity]]\nname = \"accounts\"\nkind = \"embedded\"\n\
+         [[institution]]\ncode = \"01DEMO_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n{NODES}"
+    );
+    let nodes = pair_with(&config, &server.database().await, Duration::from_secs(10)).await;
+    register_on(&nodes, &["one", "two"]).await;
+    let operator = nodes[0].beside().await;
+    for n in 0..NEW {
+        // One that no password lets in is flagged by its first sign-in.
+        let new =
+            NewAccount { account: account(&format!("new{n}")), password: None, must_change: false, expires_at: None };
+        operator.accounts().add(new).await.expect("added");
+    }
+    for n in 0..NEW {
+        let user = format!("new{n}");
+        let both =
+            tokio::join!(sign_in(&nodes[0], "one", &user, "a guess"), sign_in(&nodes[1], "two", &user, "another"));
+        assert_eq!(both, (Told::No, Told::No), "{user}");
+    }
+    let names = ["one", "two"].map(|user| format!("AlmaSDK-{user}-institutionCode-01DEMO_INST"));
+    let mut flags = Vec::new();
+    until("both nodes' calls are in every flag", async || {
+        flags = operator.all_flags().await;
+        flags.iter().filter(|flag| flag.integrations == names && flag.count == 2).count() == NEW
+    })
+    .await;
+    assert_eq!(flags.len(), NEW, "{flags:?}");
 }

@@ -1,0 +1,6 @@
+//! The queue, and the worker with stores that fail in every way.
+
+mod house;
+mod left_over;
+mod queue;
+mod trouble;

@@ -1,0 +1,136 @@
+//! The file: what was left is read as it was, and nothing in it is thrown away.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::domain::{Fact, GuessFacts, Rejection, Repeat};
+use crate::gateway::leftovers::{LEFTOVERS, change, forget_leftovers, read, unreadable};
+use crate::store::suite::harness::{account, at, integration};
+use crate::store::{Gathered, Seen};
+
+fn seen(fact: Fact) -> Seen {
+    Seen {
+        fact,
+        integration: Some(integration("proxy")),
+        source: Some(std::net::IpAddr::from([192, 0, 2, 1])),
+        operation: Cow::Borrowed("authenticateUser"),
+        first: at(1),
+        last: at(2),
+        count: 3,
+    }
+}
+
+fn of(identifier: &str) -> Gathered {
+    Gathered { account: account(identifier), seen: vec![seen(Fact::MustChange)] }
+}
+
+/// A file with these accounts in it.
+fn left(gathered: &[Gathered]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(LEFTOVERS);
+    change(&file, &HashSet::new(), gathered).expect("written");
+    (folder, file)
+}
+
+/// Puts bytes in front of what is there.
+fn spoil(file: &PathBuf, bytes: &[u8]) {
+    let there = fs::read(file).expect("it is there");
+    fs::write(file, [bytes, &there].concat()).expect("written");
+}
+
+fn mode(file: &PathBuf) -> u32 {
+    fs::metadata(file).expect("it is there").permissions().mode() & 0o777
+}
+
+#[test]
+fn what_is_left_is_read_as_it_was() {
+    let repeat = Repeat { since: at(1), refusals: 7, days: 2 };
+    let guess = GuessFacts { repeat: Some(repeat), could_be_set: false };
+    let facts = [
+        Fact::Accepted,
+        Fact::IntegrationAccepted,
+        Fact::IntegrationRefused,
+        Fact::MustChange,
+        Fact::Refused(Rejection::WrongPassword, guess),
+    ];
+    let gathered = [
+        Gathered { account: account("zoë \"x\""), seen: facts.map(seen).to_vec() },
+        Gathered {
+            account: account("b"),
+            seen: vec![Seen { integration: None, source: None, ..seen(Fact::Accepted) }],
+        },
+    ];
+    let (_folder, file) = left(&gathered);
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(read(&file).expect("read"), gathered);
+}
+
+#[test]
+fn what_is_written_goes_and_what_comes_is_added() {
+    let (_folder, file) = left(&[of("a"), of("b"), of("a"), of("c")]);
+    change(&file, &HashSet::from([account("a"), account("c")]), &[of("c"), of("d")]).expect("changed");
+    assert_eq!(read(&file).expect("read"), [of("b"), of("c"), of("d")]);
+    assert_eq!(mode(&file), 0o600);
+    change(&file, &["b", "c", "d"].map(account).into(), &[]).expect("changed");
+    assert!(!file.exists(), "of an empty file nothing is left");
+    assert_eq!(read(&file).expect("there is none"), []);
+}
+
+#[test]
+fn lines_that_cannot_be_read_are_kept_beside_the_file_and_take_no_other_with_them() {
+    let (folder, file) = left(&[of("a")]);
+    spoil(&file, b"{\"version\":9}\n\xff\n");
+    assert_eq!(read(&file).expect("read"), [of("a")]);
+    assert_eq!(unreadable(&file), ["flags-left-over.unreadable.jsonl"]);
+    spoil(&file, b"nonsense\n");
+    change(&file, &HashSet::from([account("a")]), &[of("b")]).expect("changed");
+    assert_eq!(read(&file).expect("read"), [of("b")]);
+    let beside = folder.path().join("flags-left-over.unreadable.jsonl");
+    assert_eq!(fs::read(&beside).expect("it is there"), b"{\"version\":9}\n\xff\nnonsense\n");
+    assert_eq!(mode(&beside), 0o600);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_moved_and_never_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(LEFTOVERS);
+    for number in 1..3 {
+        // Whoever runs the tests may read everything, but no folder as a file.
+        fs::create_dir(&file).expect("made");
+        fs::write(file.join("evidence"), [number]).expect("written");
+        change(&file, &HashSet::new(), &[of("a")]).expect("changed");
+        assert_eq!(read(&file).expect("read"), [of("a")]);
+        let moved = folder.path().join(format!("flags-left-over.unreadable-{number}.jsonl"));
+        assert_eq!(fs::read(moved.join("evidence")).expect("it is there"), [number]);
+        fs::remove_file(&file).expect("removed");
+    }
+    assert_eq!(unreadable(&file), [1, 2].map(|number| format!("flags-left-over.unreadable-{number}.jsonl")));
+}
+
+#[test]
+fn who_is_forgotten_is_taken_out_and_nobody_else() {
+    let (_folder, file) = left(&[of("a"), of("b"), of("a"), of("c")]);
+    assert_eq!(forget_leftovers(&file, &[account("d")]).expect("read"), 0);
+    assert_eq!(forget_leftovers(&file, &[account("a"), account("c")]).expect("written"), 3);
+    assert_eq!(read(&file).expect("read"), [of("b")]);
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(forget_leftovers(&file, &[account("b")]).expect("written"), 1);
+    assert!(!file.exists(), "of an empty file nothing is left");
+    assert_eq!(forget_leftovers(&file, &[account("b")]).expect("there is none"), 0);
+}
+
+#[test]
+fn who_is_forgotten_is_taken_out_of_another_versions_lines_too() {
+    let (folder, file) = left(&[of("b")]);
+    let line = |identifier| format!("{{\"account\":\"{identifier}\",\"institution\":\"01DEMO_INST\",\"new\":1}}\n");
+    spoil(&file, (line("a") + &line("b")).as_bytes());
+    read(&file).expect("read");
+    assert_eq!(forget_leftovers(&file, &[account("a")]).expect("written"), 1);
+    let beside = folder.path().join("flags-left-over.unreadable.jsonl");
+    assert_eq!(fs::read_to_string(beside).expect("it is there"), line("b"));
+}
