@@ -119,6 +119,9 @@ impl Gateway {
             Asked::Service(asked) if is_same(&asked, used) => asked,
             Asked::Service(_) | Asked::Registry(..) => return lost("the route asks another service about it"),
         };
+        if asked.service.unsendable(&credentials).is_some() {
+            return lost("no identifier of its shape is ever sent there");
+        }
         let ask = Ask { credentials: &credentials, source: SOURCE, integration: None, deadline };
         let said = timeout_at(deadline, asked.service.verify(ask))
             .await

@@ -114,6 +114,12 @@ pub trait IdentityService: Send + Sync {
         None
     }
 
+    /// Why a question about these credentials is never sent, whenever it is asked: the way to the service cannot carry
+    /// them as they are. Whoever is refused so costs it nothing, and nothing is learned of it.
+    fn unsendable(&self, _credentials: &Credentials) -> Option<Rejection> {
+        None
+    }
+
     /// Whether a password could have been set at the service by its documented rules: one that could not was stored
     /// somewhere else before. Says nothing of what the rules are.
     fn could_be_set(&self, _credentials: &Credentials) -> bool {

@@ -15,6 +15,7 @@ mod store_away;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
+mod unsent;
 #[path = "../support/store_away.rs"]
 mod without_store;
 

@@ -81,9 +81,9 @@ impl AlmaService {
     }
 
     async fn ask(&self, ask: Ask<'_>) -> Result<Answered, IdentityError> {
-        let unasked = Ok(Answer::Rejected(Rejection::Unacceptable).into());
-        let Some(password) = password_header(ask.credentials.password(), self.encoding) else { return unasked };
-        let Some(mut url) = self.user_url(ask.credentials.account()) else { return unasked };
+        let Some((mut url, password)) = self.carried(ask.credentials) else {
+            return Ok(Answer::Rejected(Rejection::Unacceptable).into());
+        };
         url.query_pairs_mut().append_pair("op", "auth");
         let request = self
             .http
@@ -130,6 +130,11 @@ impl AlmaService {
             self.metrics.upstream_remaining(&self.name, left);
         }
         Ok(answer)
+    }
+
+    /// Where credentials stand in a request; `None` where no request can hold them unchanged.
+    fn carried(&self, credentials: &Credentials) -> Option<(Url, HeaderValue)> {
+        Some((self.user_url(credentials.account())?, password_header(credentials.password(), self.encoding)?))
     }
 
     /// The address of a user, the identifier as one segment of its path; `None` for the two that no path can hold.
@@ -207,6 +212,10 @@ impl IdentityService for AlmaService {
 
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(self.ask(ask))
+    }
+
+    fn unsendable(&self, credentials: &Credentials) -> Option<Rejection> {
+        self.carried(credentials).is_none().then_some(Rejection::Unacceptable)
     }
 
     fn could_be_set(&self, credentials: &Credentials) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{AccountId, Caller, Clock, Credentials, NoAnswer};
+use crate::domain::{AccountId, Answer, Caller, Clock, Credentials, NoAnswer, Rejection};
 use crate::identity::guard::breaker::Who;
 use crate::identity::guard::budget::rest_of_day;
 use crate::identity::guard::looks::{Looks, Seen};
@@ -202,6 +202,9 @@ impl IdentityService for Guarded {
 
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(async move {
+            if let Some(rejection) = self.inner.unsendable(ask.credentials) {
+                return Ok(Answer::Rejected(rejection).into());
+            }
             let caller = Caller::new(ask.integration);
             let question = async { self.inner.verify(ask).await };
             self.ask(ask.credentials.account(), &caller, ask.deadline, question).await
@@ -210,6 +213,10 @@ impl IdentityService for Guarded {
 
     fn refuses(&self, account: &AccountId) -> Option<IdentityError> {
         self.turns().refuses(self.who(account), now())
+    }
+
+    fn unsendable(&self, credentials: &Credentials) -> Option<Rejection> {
+        self.inner.unsendable(credentials)
     }
 
     fn could_be_set(&self, credentials: &Credentials) -> bool {
