@@ -20,7 +20,7 @@ use crate::gateway::settings::IdentityChoice;
 use crate::gateway::state::Gateway;
 use crate::gateway::table::{InstitutionEntry, Place, Route, Served};
 use crate::gateway::usage::UserAgent;
-use crate::identity::{Ask, IdentityError};
+use crate::identity::{Ask, IdentityError, Nobody};
 use crate::soap::Version;
 use crate::telemetry::{Health, Status};
 
@@ -102,14 +102,18 @@ impl Gateway {
         (code, entry): (&Institution, &InstitutionEntry),
         (choice, used): (Option<&IdentityChoice>, &IdentityUse),
     ) -> Landing {
-        let Some(account) = self.canary(code, entry, choice, used) else {
+        let nobody = match Nobody::random() {
+            Ok(nobody) => nobody,
+            Err(error) => return Landing::Lost(error),
+        };
+        let Some(account) = canary(&nobody, code, entry, choice, used) else {
             return lost("no random identifier leads to it; give its choice a pattern with a '*'");
         };
-        let password = format!("{}-{}", self.incident(), self.incident());
+        let password = nobody.password();
         let Some(place) = self.place(path) else { return Landing::Refused };
         let message = match place.endpoint().served {
-            Served::Alma(_) => write_alma_sign_in(&account, &password),
-            Served::Authenticate => write_authenticate_sign_in(source, &account, &password),
+            Served::Alma(_) => write_alma_sign_in(&account, password),
+            Served::Authenticate => write_authenticate_sign_in(source, &account, password),
         };
         let deadline = Instant::now() + used.timeout;
         let (version, request) = self.read_canary(place, message, &account, deadline);
@@ -137,27 +141,6 @@ impl Gateway {
         // Only an acceptance bears no incident.
         let reply = route.replies.write(version, &outcome, || self.incident());
         if reply.incident.is_none() { Landing::LetIn } else { Landing::Refused }
-    }
-
-    /// A random account of a shape for which the institution asks this identity service.
-    fn canary(
-        &self,
-        code: &Institution,
-        entry: &InstitutionEntry,
-        choice: Option<&IdentityChoice>,
-        used: &IdentityUse,
-    ) -> Option<AccountId> {
-        let random = || format!("canary-{}", self.incident());
-        let shaped = choice.into_iter().flat_map(|choice| choice.examples(random()));
-        // Where no choice leads there, all that no choice fits does.
-        let plain = [random(), format!("{}-canary", self.incident()), format!("{}@canary.invalid", self.incident())];
-        let plain = plain.into_iter().filter(|_| choice.is_none());
-        shaped.chain(plain).filter_map(|identifier| AccountId::parse(code, &identifier).ok()).find(
-            |account| match entry.asked(account) {
-                Asked::Service(asked) => is_same(&asked, used),
-                Asked::Registry(..) => false,
-            },
-        )
     }
 
     /// Has the route's contract read a canary's message.
@@ -193,6 +176,27 @@ impl Gateway {
             Ok(Request::NoCredential | Request::NotServed(_) | Request::Refused(..)) | Err(_) => (version, None),
         }
     }
+}
+
+/// A random account of a shape for which the institution asks this identity service.
+fn canary(
+    nobody: &Nobody,
+    code: &Institution,
+    entry: &InstitutionEntry,
+    choice: Option<&IdentityChoice>,
+    used: &IdentityUse,
+) -> Option<AccountId> {
+    let name = nobody.name();
+    let shaped = choice.into_iter().flat_map(|choice| choice.examples(format!("canary-{name}")));
+    // Where no choice leads there, all that no choice fits does.
+    let plain = [format!("canary-{name}"), format!("{name}-canary"), format!("{name}@canary.invalid")];
+    let plain = plain.into_iter().filter(|_| choice.is_none());
+    shaped.chain(plain).filter_map(|identifier| AccountId::parse(code, &identifier).ok()).find(|account| {
+        match entry.asked(account) {
+            Asked::Service(asked) => is_same(&asked, used),
+            Asked::Registry(..) => false,
+        }
+    })
 }
 
 /// Where the credentials of a route's accounts may stand.

@@ -109,7 +109,8 @@ pub trait IdentityService: Send + Sync {
     /// When there is no answer; that is never a rejection.
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>>;
 
-    /// Why a question about `account` would not even be sent now, where that is known without asking.
+    /// Why a question about `account` would not even be sent now, where that is known without asking. Who guards a service
+    /// may find out beside whether it is back.
     fn refuses(&self, _account: &AccountId) -> Option<IdentityError> {
         None
     }

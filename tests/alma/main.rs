@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot do its own part has failed")]
 
 mod answers;
+mod canary;
 mod fake;
 mod faults;
 mod guard;
