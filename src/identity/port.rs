@@ -132,7 +132,7 @@ pub trait IdentityService: Send + Sync {
         Asides::default()
     }
 
-    /// How many questions it said last are left today, where it says so.
+    /// How many questions it said last are left of this UTC day, where it said so.
     fn left_today(&self) -> Option<u64> {
         None
     }
