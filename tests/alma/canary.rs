@@ -1,5 +1,7 @@
 //! Random accounts: whom they are asked of, and what becomes of a route where one is let in.
 
+use std::time::{Duration, Instant};
+
 use crate::config;
 use crate::fake::FakeAlma;
 use crate::support::client::exchange;
@@ -90,4 +92,61 @@ async fn a_service_that_lets_a_random_account_in_takes_its_route_out_of_service(
     gateway.reload(&config(&alma, "breaker_probe = \"1s\""));
     until("a canary was refused", async || readyz().await.status() == 200).await;
     until("it is served again", async || sign_in(&gateway, "demo", "anybody", "anything").await == Told::No).await;
+}
+
+/// A configuration with one institution and one service for each of these, with so much time for a question.
+fn many(almas: &[FakeAlma], timeout: Duration) -> String {
+    let mut text = String::from("[[route]]\ncontract = \"alma\"\n");
+    for listener in ["server", "console", "management"] {
+        text = format!("{listener} = {{ listen = \"127.0.0.1:0\" }}\n") + &text;
+    }
+    for (number, alma) in almas.iter().enumerate() {
+        text += &format!(
+            "[[identity]]\nname = \"alma{number}\"\nkind = \"alma\"\nbase_url = \"{}\"\napi_key = \"{}\"\n\
+             timeout = \"{}ms\"\n[[institution]]\ncode = \"0{}DEMO_INST\"\nidentity = \"alma{number}\"\n",
+            alma.base_url(),
+            alma.settings().api_key.expose(),
+            timeout.as_millis(),
+            number + 1,
+        );
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_that_are_silent_keep_readiness_no_longer_than_one_of_them() {
+    let mut took = Vec::new();
+    for count in [1, 6] {
+        let mut almas = Vec::new();
+        for _ in 0..count {
+            let alma = FakeAlma::start().await;
+            alma.fault(Fault::Blackhole);
+            almas.push(alma);
+        }
+        let gateway = TestGateway::start(&many(&almas, Duration::from_secs(1))).await;
+        let started = Instant::now();
+        until("they have landed", async || {
+            exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await.status() == 200
+        })
+        .await;
+        took.push(started.elapsed());
+        assert!(almas.iter().all(|alma| alma.requests() == 1), "each was asked");
+    }
+    assert!(took[1] < took[0] * 3, "one after the other would be six times as long: {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_canary_that_is_let_in_takes_its_route_out_while_others_are_under_way() {
+    let almas = [FakeAlma::start().await, FakeAlma::start().await];
+    almas[0].fault(Fault::Raw("HTTP/1.1 204 No Content\r\n\r\n".to_owned()));
+    almas[1].fault(Fault::Blackhole);
+    let gateway = TestGateway::start(&many(&almas, Duration::from_secs(5))).await;
+    until("one has landed", async || {
+        let health = exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        health.text().contains("alma0 let a random account in")
+    })
+    .await;
+    assert_eq!(sign_in(&gateway, "demo", "anybody", "anything").await, Told::Outage);
+    let ready = exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    assert!(ready.text().contains("the first canaries are under way"), "{}", ready.text());
 }
