@@ -3,10 +3,12 @@
 mod adapter_error;
 mod alma;
 mod argon;
+mod connect_time;
 mod embedded;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod guard;
+mod handover;
 mod hashing;
 mod hashing_error;
 mod http_client;

@@ -18,7 +18,7 @@ use crate::identity::guard::watch::{Watch, now, within};
 use crate::identity::{Answered, Asides, Ask, BoxFuture, GuardSettings, IdentityError, IdentityService, SecondLook};
 use crate::telemetry::Health;
 
-/// The longest that a question waits for its turn.
+/// The longest that a question waits for its turn; never more than half of its time, so that it can be asked as well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it is remembered under which identifier an account is counted, and of how many.
 const PERSONS_TTL: Duration = Duration::from_mins(10);
@@ -111,7 +111,8 @@ impl Guarded {
         caller: &Caller,
         deadline: Instant,
     ) -> Result<(), IdentityError> {
-        let until = deadline.min(Instant::now() + PATIENCE);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let until = Instant::now() + PATIENCE.min(left / 2);
         let wish = || Wish {
             who: self.who(account),
             caller,
