@@ -76,6 +76,7 @@ impl Foundation {
                 None => Arc::new(Guarded::new(
                     self.identity_service(identity).with_context(|| format!("identity {}", identity.name))?,
                     &identity.guard,
+                    identity.timeout,
                     Arc::clone(&self.clock),
                     &self.health,
                 )),

@@ -33,3 +33,97 @@ pub(crate) async fn send_canaries(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::domain::{Answer, AttemptRule, Clock, Institution, Rejection};
+    use crate::gateway::{
+        CacheSettings, ContractKind, FlagSettings, GatewayKeys, GatewaySettings, IdentityUse, InstitutionPlan,
+        InstitutionSettings, NonceSettings, RouteSettings, RouteTable, ShieldSettings, SlowDownSettings, UsageSettings,
+    };
+    use crate::identity::fixture::{StillClock, pool};
+    use crate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService, IntegrationRegistry};
+    use crate::store::suite::harness;
+    use crate::telemetry::Metrics;
+
+    /// Knows nobody, but for the canaries of one round.
+    #[derive(Default)]
+    struct Once {
+        asked: AtomicUsize,
+        lets_in: usize,
+    }
+
+    impl IdentityService for Once {
+        fn name(&self) -> &'static str {
+            "once"
+        }
+
+        fn verify<'a>(&'a self, _: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
+            let at = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+            let nobody = Answer::Rejected(Rejection::UnknownAccount);
+            let said = if at == self.lets_in { Answer::Accepted } else { nobody };
+            Box::pin(std::future::ready(Ok(said.into())))
+        }
+
+        fn check(&self, _: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
+            Box::pin(std::future::ready(Ok(String::new())))
+        }
+    }
+
+    /// One route, one institution.
+    async fn gateway(service: Arc<Once>, clock: Arc<dyn Clock>) -> Gateway {
+        let code = Institution::parse("01DEMO_INST").expect("a code");
+        let plan = InstitutionPlan {
+            settings: InstitutionSettings {
+                code,
+                identity: "once".to_owned(),
+                others: Vec::new(),
+                probe_accounts: Vec::new(),
+            },
+            identity: IdentityUse { service, timeout: Duration::from_secs(5), attempts: AttemptRule::default() },
+            others: Vec::new(),
+            identity_settings: String::new(),
+        };
+        let (metrics, route) = (Metrics::new(), RouteSettings::new(ContractKind::Alma));
+        let table = RouteTable::build(&[route], vec![plan], NonceSettings::default(), "http://test", &metrics);
+        let settings = GatewaySettings {
+            cache: CacheSettings::default(),
+            flags: FlagSettings::default(),
+            shield: ShieldSettings::default(),
+            slow_down: SlowDownSettings::default(),
+            usage: UsageSettings::default(),
+            nonces: 10,
+            log_calls: false,
+        };
+        let integrations = harness::sqlite().await.database.integrations();
+        let registry = IntegrationRegistry::load(integrations, pool(), Arc::clone(&clock)).await.expect("a registry");
+        let keys = GatewayKeys { cache: [1; 32], incidents: [2; 32] };
+        let table = table.expect("a table");
+        Gateway::new(table, Arc::new(registry), Vec::new(), &settings, &keys, clock, metrics).0
+    }
+
+    #[tokio::test]
+    async fn canaries_are_sent_at_start_and_every_hour() {
+        let service = Arc::new(Once { lets_in: 2, ..Once::default() });
+        let gateway = Arc::new(gateway(Arc::clone(&service), StillClock::at(1_000)).await);
+        let (readiness, stop) = (Arc::new(Readiness::default()), CancellationToken::new());
+        readiness.started();
+        tokio::time::pause();
+        let sending =
+            send_canaries(gateway, Health::default(), Arc::clone(&readiness), Arc::new(Notify::new()), stop.clone());
+        let sending = tokio::spawn(sending);
+        for (round, is_ready) in [(1, true), (2, false), (3, true)] {
+            // Time passes by itself while nobody has anything to do.
+            tokio::time::sleep(EVERY / 2).await;
+            assert_eq!((service.asked.load(Ordering::SeqCst), readiness.is_ready().is_ok()), (round, is_ready));
+            tokio::time::sleep(EVERY / 2).await;
+        }
+        stop.cancel();
+        sending.await.expect("it stops");
+    }
+}

@@ -270,6 +270,10 @@ impl Verifier {
     ) -> Result<Heard, IdentityError> {
         let account = question.credentials.account();
         let started = Instant::now();
+        if let Some(rejection) = used.service.unsendable(&question.credentials) {
+            let guess = self.shield.refuse_unsent(question, rejection, &used.attempts, self.clock.now());
+            return Ok(Heard { answer: Answer::Rejected(rejection), guess });
+        }
         if let Some(person) = used.person(account).await {
             self.shield.join(account, &person);
         }
@@ -323,10 +327,9 @@ impl Verifier {
         let now = self.clock.now();
         let repeat = self.shield.settle(&turn, question.tag, &said, rule, now);
         let guess = match said.as_ref().map(|said| said.answer) {
-            Ok(Answer::Rejected(rejection)) => GuessFacts {
-                repeat,
-                could_be_set: rejection != Rejection::Unacceptable && used.service.could_be_set(&question.credentials),
-            },
+            Ok(Answer::Rejected(_)) => {
+                GuessFacts { repeat, could_be_set: used.service.could_be_set(&question.credentials) }
+            }
             Ok(Answer::Accepted | Answer::MustChange) | Err(_) => GuessFacts::default(),
         };
         said.map(|said| Heard { answer: said.answer, guess })

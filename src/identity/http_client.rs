@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,10 +13,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::domain::NoAnswer;
 use crate::identity::adapter_error::AdapterError;
+use crate::identity::connect_time::{CONNECT_MAX, connect_by};
+use crate::identity::handover::Handover;
 use crate::identity::port::IdentityError;
 
-/// How long a connection may take to be made, TLS included.
-const CONNECT: Duration = Duration::from_secs(2);
 /// How long a connection may stand idle: less than the minute after which services and load balancers close them, so
 /// that no question is written to one that is being closed.
 const IDLE: Duration = Duration::from_secs(30);
@@ -63,7 +64,7 @@ impl HttpClient {
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy()
-            .connect_timeout(CONNECT)
+            .connect_timeout(CONNECT_MAX)
             .pool_idle_timeout(IDLE);
         if let Some(file) = ca_file {
             let pem = std::fs::read(file).map_err(|error| AdapterError::ca_file(file, error))?;
@@ -83,10 +84,18 @@ impl HttpClient {
     /// Sends once and reads the answer, within the deadline. hyper itself sends a second time only what it did not
     /// begin to write, because a kept connection turned out to be closed.
     pub(crate) async fn send(&self, request: RequestBuilder, deadline: Instant) -> Result<HttpAnswer, IdentityError> {
-        let exchange = async {
-            let response = request.send().await.map_err(|error| unanswered(&error))?;
+        let mut request = request.build().map_err(|error| unanswered(&error))?;
+        let handover = Handover::of(&mut request);
+        let mut exchange = pin!(async {
+            let response = self.0.execute(request).await.map_err(|error| unanswered(&error))?;
             read(response).await
-        };
+        });
+        if let Ok(said) = timeout_at(connect_by(deadline), &mut exchange).await {
+            return said;
+        }
+        if !handover.has_begun() {
+            return Err(IdentityError::unsent(NoAnswer::Unreachable, "no connection came about in time"));
+        }
         timeout_at(deadline, exchange)
             .await
             .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it did not answer in time")))

@@ -3,15 +3,18 @@
 mod adapter_error;
 mod alma;
 mod argon;
+mod connect_time;
 mod embedded;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod guard;
+mod handover;
 mod hashing;
 mod hashing_error;
 mod http_client;
 mod ldap;
 mod memory;
+mod nobody;
 mod oidc;
 mod port;
 mod rate;
@@ -30,6 +33,7 @@ pub use guard::Guarded;
 pub use hashing::{HashingPool, Lane, Turn};
 pub use hashing_error::HashingError;
 pub use ldap::{DnTemplate, Filter, LdapBind, LdapFind, LdapFlavour, LdapService, LdapSettings, LdapUrl};
+pub use nobody::Nobody;
 pub use oidc::{OidcAdmin, OidcClient, OidcFlavour, OidcService, OidcSettings};
 pub use port::{Answered, Asides, Ask, BoxFuture, IdentityError, IdentityService, SecondLook, Sent};
 pub use rate::{Bucket, Rate};

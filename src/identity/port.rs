@@ -109,8 +109,15 @@ pub trait IdentityService: Send + Sync {
     /// When there is no answer; that is never a rejection.
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>>;
 
-    /// Why a question about `account` would not even be sent now, where that is known without asking.
+    /// Why a question about `account` would not even be sent now, where that is known without asking. Who guards a service
+    /// may find out beside whether it is back.
     fn refuses(&self, _account: &AccountId) -> Option<IdentityError> {
+        None
+    }
+
+    /// Why a question about these credentials is never sent, whenever it is asked: the way to the service cannot carry
+    /// them as they are. Whoever is refused so costs it nothing, and nothing is learned of it.
+    fn unsendable(&self, _credentials: &Credentials) -> Option<Rejection> {
         None
     }
 
@@ -125,7 +132,7 @@ pub trait IdentityService: Send + Sync {
         Asides::default()
     }
 
-    /// How many questions it said last are left today, where it says so.
+    /// How many questions it said last are left of this UTC day, where it said so.
     fn left_today(&self) -> Option<u64> {
         None
     }

@@ -23,7 +23,7 @@ pub(crate) fn service(settings: &AlmaSettings) -> AlmaService {
 }
 
 fn guarded(service: AlmaService) -> Guarded {
-    Guarded::new(Arc::new(service), &GuardSettings::default(), Arc::new(SystemClock), &Health::default())
+    Guarded::new(Arc::new(service), &GuardSettings::default(), TIME, Arc::new(SystemClock), &Health::default())
 }
 
 pub(crate) fn account(identifier: &str) -> AccountId {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use soapgate::domain::{Answer, NoAnswer};
 use soapgate::identity::{AlmaSettings, IdentityError, Sent};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::answers::{TIME, ask, ask_within, service};
@@ -77,15 +78,20 @@ async fn a_kept_connection_that_has_ended_costs_nobody_a_second_attempt() {
 #[tokio::test]
 async fn silence_ends_with_the_deadline() {
     let time = Duration::from_millis(300);
-    for fault in [Fault::Blackhole, Fault::SlowBody, Fault::Slow(TIME)] {
+    let faults = [Fault::Blackhole, Fault::SlowBody, Fault::Slow(TIME)];
+    for (fault, kept) in faults.iter().flat_map(|fault| [(fault, 0), (fault, 1)]) {
         let alma = FakeAlma::start().await;
         alma.add(User::new(&["reader"], Some(PLANTED)));
+        let service = service(&alma.settings());
+        for _ in 0..kept {
+            assert_eq!(ask(&service, "reader", PLANTED).await, Ok(Answer::Accepted), "its connection is kept");
+        }
         alma.fault(fault.clone());
         let asked = Instant::now();
-        let error = ask_within(&service(&alma.settings()), "reader", PLANTED, time).await.expect_err("no answer");
+        let error = ask_within(&service, "reader", PLANTED, time).await.expect_err("no answer");
         check(&error, NoAnswer::TimedOut, Sent::Maybe, &format!("{fault:?}"));
         assert!(asked.elapsed() < TIME, "{fault:?}: long after its deadline");
-        assert_eq!(alma.requests(), 1, "{fault:?}");
+        assert_eq!(alma.requests(), kept + 1, "{fault:?}");
     }
 }
 
@@ -109,6 +115,21 @@ async fn nothing_was_sent_where_no_connection_came_about() {
     let error = ask(&service(&stranger), "reader", PLANTED).await.expect_err("not trusted");
     check(&error, NoAnswer::Unreachable, Sent::No, "signed by a stranger");
     assert_eq!(ask(&service(&settings), "reader", PLANTED).await, Ok(Answer::Accepted), "the good one is trusted");
+}
+
+#[tokio::test]
+async fn a_deadline_in_the_middle_of_connecting_costs_no_attempt() {
+    // It takes connections and never says a word of TLS.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let address = silent.local_addr().expect("an address");
+    let settings = AlmaSettings { base_url: format!("https://{address}"), ..FakeAlma::start().await.settings() };
+    let service = service(&settings);
+    for time in [Duration::from_millis(100), Duration::from_secs(1)] {
+        let asked = Instant::now();
+        let error = ask_within(&service, "reader", PLANTED, time).await.expect_err("no connection");
+        check(&error, NoAnswer::Unreachable, Sent::No, "silent before TLS");
+        assert!(asked.elapsed() < TIME, "{:?}", asked.elapsed());
+    }
 }
 
 async fn behind_tls(kind: Certificate) -> (FakeAlma, AlmaSettings, tempfile::TempDir) {

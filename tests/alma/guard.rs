@@ -1,5 +1,6 @@
 //! What the guard does for a whole institution: who is asked, how fast, how often in a day, and who learns of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use crate::config;
 use crate::fake::{FakeAlma, User, faults};
 use crate::support::client::exchange;
+use crate::support::clock::TestClock;
 use crate::support::fake::fault::Fault;
 use crate::support::gateway::{Population, TestGateway};
 use crate::support::process::ServerProcess;
@@ -159,6 +161,26 @@ async fn one_integration_cannot_spend_the_days_questions_of_the_others() {
         assert!(!said.concat().contains(&Told::No), "a spent day is no refusal");
         assert_eq!(alma.requests(), 1 + yes(&said[0]) + yes(&said[1]));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_yesterday_says_nothing_today() {
+    let alma = alma_with(4).await;
+    alma.set_remaining(2);
+    let (clock, text) = (Arc::new(TestClock::default()), config(&alma, "second_look = false"));
+    let gateway = TestGateway::start_at(&text, &[Population::demo()], clock.clone(), |_| {}).await;
+    until("the canary has landed", async || alma.requests() == 1).await;
+    let sign_in = async |user| sign_in(&gateway, "demo", user, "right").await;
+    assert_eq!(sign_in("user0").await, Told::Yes);
+    assert_eq!(sign_in("user1").await, Told::Outage, "nothing is left");
+    assert_eq!(alma.requests(), 2);
+
+    clock.advance(Duration::from_hours(24));
+    alma.set_remaining(100_000);
+    alma.fault(faults::failing());
+    assert_eq!(sign_in("user2").await, Told::Outage, "the first of the new day meets an outage");
+    alma.fault(Fault::None);
+    assert_eq!(sign_in("user3").await, Told::Yes);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot do its own part has failed")]
 
 mod answers;
+mod canary;
 mod fake;
 mod faults;
 mod guard;
@@ -15,6 +16,7 @@ mod store_away;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
+mod unsent;
 #[path = "../support/store_away.rs"]
 mod without_store;
 

@@ -79,19 +79,59 @@ impl Others {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
+/// How a service is away.
+#[derive(Clone, Copy)]
+enum Away {
+    /// It fails, in four ways one after the other.
+    Failing,
+    /// It refuses connections.
+    Refusing,
+    /// It takes requests and says nothing.
+    Silent,
+}
+
+impl Away {
+    /// Has it away for so long, and back again.
+    async fn pass(self, alma: &FakeAlma, away: Duration) {
+        match self {
+            Self::Failing => {
+                for fault in [faults::failing(), Fault::Reset, Fault::too_many(None), Fault::html()] {
+                    alma.fault(fault);
+                    tokio::time::sleep(away / 4).await;
+                }
+            }
+            Self::Refusing => {
+                alma.close();
+                tokio::time::sleep(away).await;
+            }
+            Self::Silent => {
+                alma.fault(Fault::Blackhole);
+                tokio::time::sleep(away).await;
+            }
+        }
+    }
+
+    fn end(self, alma: &FakeAlma) {
+        match self {
+            Self::Failing | Self::Silent => alma.fault(Fault::None),
+            Self::Refusing => alma.open(),
+        }
+    }
+}
+
+/// Eight callers sign in again and again while the service is away, all of them as one of so many users.
+async fn pass(kind: Away, users: usize) {
     let alma = FakeAlma::start().await;
-    for user in 0..40 {
+    for user in 0..users {
         alma.add(User::new(&[&format!("user{user}")], Some("right")));
     }
-    // Half a minute with the usual ten seconds between probes, or a tenth of both.
+    // Half a minute with the usual ten seconds between probes, or a tenth of both; no less of a question's own time.
     let (away, probe) = if std::env::var_os("SOAPGATE_OUTAGE_WHOLE").is_some() {
         (Duration::from_secs(30), Duration::from_secs(10))
     } else {
         (Duration::from_secs(3), Duration::from_secs(1))
     };
-    let more = format!("breaker_probe = \"{}s\"", probe.as_secs());
+    let more = format!("breaker_probe = \"{}s\"\ntimeout = \"{}ms\"", probe.as_secs(), probe.as_millis() / 2);
     let gateway = TestGateway::start_tuned(&format!("{}{OTHERS}", config(&alma, &more)), |settings| {
         settings.cache.ttl = Duration::ZERO;
     })
@@ -107,7 +147,7 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
                     if ended.load(Ordering::Relaxed) {
                         break;
                     }
-                    let user = format!("user{}", (caller * 5 + call) % 40);
+                    let user = format!("user{}", (caller * 5 + call) % users);
                     let asked = Instant::now();
                     match told(&exchange(address, &request("demo", &user, "right")).await) {
                         Told::Yes => yes += 1,
@@ -124,19 +164,16 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
     let others = Others::begin(gateway.soap);
     tokio::time::sleep(away / 4).await;
     others.is_away.store(true, Ordering::SeqCst);
-    for fault in [faults::failing(), Fault::Reset, Fault::too_many(None), Fault::html()] {
-        alma.fault(fault);
-        tokio::time::sleep(away / 4).await;
-    }
+    kind.pass(&alma, away).await;
     println!("another institution: {}", others.end(away / 4, away).await);
     assert!(gateway.metric("soapgate_identity_calls_total", "held-back").await > 0, "it is left alone");
     let health = exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert!(health.status() == 200 && health.text().contains("\"degraded\""), "{}", health.text());
-    alma.fault(Fault::None);
+    kind.end(&alma);
     let back = Instant::now();
-    until("it is found again", async || sign_in(&gateway, "demo", "user1", "right").await == Told::Yes).await;
+    until("it is found again", async || sign_in(&gateway, "demo", "user0", "right").await == Told::Yes).await;
     println!("away for {away:?}, found again after {:?}, with a probe every {probe:?}", back.elapsed());
-    // The probe goes with the next question, which comes at once under load.
+    // A probe goes with the next question, which comes at once under load.
     assert!(back.elapsed() <= probe + Duration::from_secs(2), "{:?}", back.elapsed());
     ended.store(true, Ordering::Relaxed);
     for caller in callers {
@@ -149,85 +186,20 @@ async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_canary_goes_the_way_of_its_route_to_every_service_of_its_institution() {
-    let (alma, staff) = (FakeAlma::start().await, FakeAlma::start().await);
-    let more = format!(
-        "[[identity]]\nname = \"staff\"\nkind = \"alma\"\nbase_url = \"{}\"\napi_key = \"{}\"\n",
-        staff.base_url(),
-        staff.settings().api_key.expose()
-    );
-    let choice =
-        "identity = \"alma\"\n[[institution.choice]]\nidentifiers = [\"*@staff.example.org\"]\nidentity = \"staff\"\n";
-    let routes = "[[route]]\ncontract = \"authenticate\"\ninstitution = \"01DEMO_INST\"\nintegration = \"none\"\naccount = [\"token\"]\n";
-    let text = config(&alma, &more).replacen("identity = \"alma\"\n", choice, 1) + routes;
-    let gateway = TestGateway::start(&text).await;
-    until("both routes have sent theirs", async || alma.presented().len() + staff.presented().len() == 4).await;
-    assert!(alma.presented().iter().all(|name| name.starts_with("canary-") && !name.contains('@')));
-    assert!(staff.presented().iter().all(|name| name.starts_with("canary-") && name.ends_with("@staff.example.org")));
-    assert_eq!(gateway.metric("soapgate_identity_calls_total", "canary").await, 4);
-    assert_eq!(gateway.metric("soapgate_attempts_spent_total", "").await, 0);
+async fn an_outage_under_load_tells_nobody_no_and_harms_no_other_institution() {
+    pass(Away::Failing, 40).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_canary_that_its_route_would_not_send_is_lost_and_not_asked_about() {
-    let (alma, staff) = (FakeAlma::start().await, FakeAlma::start().await);
-    let more = format!(
-        "[[identity]]\nname = \"staff\"\nkind = \"alma\"\nbase_url = \"{}\"\napi_key = \"{}\"\n",
-        staff.base_url(),
-        staff.settings().api_key.expose()
-    );
-    let choosing = |identifiers: &str| {
-        let choice = format!(
-            "identity = \"alma\"\n[[institution.choice]]\nidentifiers = [{identifiers}]\nidentity = \"staff\"\n"
-        );
-        config(&alma, &more).replacen("identity = \"alma\"\n", &choice, 1)
-    };
-    let health = async |gateway: &TestGateway| {
-        exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await.text().to_owned()
-    };
-    let gateway = TestGateway::start(&choosing("\"boss\"")).await;
-    until("it is said", async || health(&gateway).await.contains("staff: no random identifier leads to it")).await;
-    assert_eq!((alma.presented().len(), staff.presented().len()), (1, 0));
-    let ready = exchange(gateway.management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
-    assert_eq!(ready.status(), 200, "it is degraded, nothing more");
-
-    let gateway = TestGateway::start(&choosing("\"canary-*\"")).await;
-    until("both have theirs", async || alma.presented().len() + staff.presented().len() == 3).await;
-    assert!(!alma.presented()[1].starts_with("canary-"), "another shape leads to the other one");
-    drop(gateway);
-
-    let gateway = TestGateway::start_tuned(&choosing("\"*@x\""), |settings| settings.routes[0].limits.depth = 2).await;
-    until("it is said", async || health(&gateway).await.contains("does not read a sign-in")).await;
-    assert_eq!((alma.presented().len(), staff.presented().len()), (2, 1), "nobody is asked without the route");
+async fn a_service_that_refuses_connections_or_is_silent_is_found_again() {
+    for kind in [Away::Refusing, Away::Silent] {
+        pass(kind, 40).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_canary_stands_wherever_its_route_takes_credentials() {
-    let alma = FakeAlma::start().await;
-    let route = "[[route]]\ncontract = \"authenticate\"\ninstitution = \"01DEMO_INST\"\nintegration = \"none\"\n\
-                 account = [\"token\", \"body\", \"basic\"]\n";
-    let gateway = TestGateway::start(&(config(&alma, "") + route)).await;
-    until("all have landed", async || gateway.metric("soapgate_identity_calls_total", "canary").await == 4).await;
-    assert_eq!(alma.presented().len(), 4, "one of Alma's own route, three of the other");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_lets_a_random_account_in_takes_its_route_out_of_service() {
-    let alma = FakeAlma::start().await;
-    alma.fault(Fault::Raw("HTTP/1.1 204 No Content\r\n\r\n".to_owned()));
-    let mut gateway = TestGateway::start(&config(&alma, "")).await;
-    let management = gateway.management;
-    let readyz = async || exchange(management, b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
-    until("the canary is noticed", async || readyz().await.text().contains("a canary was let in")).await;
-    assert_eq!(sign_in(&gateway, "demo", "anybody", "anything").await, Told::Outage);
-    let health = exchange(gateway.management, b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
-    assert!(health.status() == 503 && health.text().contains("\"failed\""), "{}", health.text());
-
-    alma.fault(Fault::Blackhole);
-    gateway.reload(&config(&alma, ""));
-    assert_eq!(sign_in(&gateway, "demo", "anybody", "anything").await, Told::Outage, "a reload lets nobody in");
-    alma.fault(Fault::None);
-    gateway.reload(&config(&alma, "breaker_probe = \"1s\""));
-    until("a canary was refused", async || readyz().await.status() == 200).await;
-    until("it is served again", async || sign_in(&gateway, "demo", "anybody", "anything").await == Told::No).await;
+async fn an_outage_with_one_account_alone_is_over_for_it_as_soon() {
+    for kind in [Away::Failing, Away::Refusing, Away::Silent] {
+        pass(kind, 1).await;
+    }
 }

@@ -15,19 +15,19 @@ use crate::support::until::until;
 
 const LIST: &[u8] = include_bytes!("../../fixtures/report/analytics.csv");
 
-async fn import(operator: &Operator) -> ImportView {
+pub(crate) async fn import(operator: &Operator) -> ImportView {
     let institution = account("x").institution().clone();
     let list = read_list(&institution, "analytics.csv", LIST, &mut |_| ()).expect("a list");
     let reports = Reports::new(&operator.database, Arc::new(SystemClock));
     reports.import(&institution, list, &[], "mia", &mut |_, _| ()).await.expect("imported")
 }
 
-async fn flag(operator: &Operator, identifier: &str) -> Option<FlagView> {
+pub(crate) async fn flag(operator: &Operator, identifier: &str) -> Option<FlagView> {
     operator.all_flags().await.into_iter().find(|flag| flag.account == identifier)
 }
 
 /// Waits until an account's flag has this state, severity and these reasons.
-async fn flag_becomes(operator: &Operator, identifier: &str, expected: (&str, &str, &[&str])) {
+pub(crate) async fn flag_becomes(operator: &Operator, identifier: &str, expected: (&str, &str, &[&str])) {
     until(&format!("{identifier} is {expected:?}"), async || {
         let flag = flag(operator, identifier).await.expect("a flag");
         (flag.state, flag.severity, &flag.reasons[..]) == expected

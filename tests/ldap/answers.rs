@@ -179,7 +179,7 @@ async fn a_second_look_reads_what_the_entry_says() {
     directory.add(person.with("mail", "locked@example.org"));
     let guard = GuardSettings::default();
     let service = Arc::new(service(&directory.settings()));
-    let service = Guarded::new(service, &guard, Arc::new(SystemClock), &Health::default());
+    let service = Guarded::new(service, &guard, TIME, Arc::new(SystemClock), &Health::default());
     let looks = async |user: &str| service.look_again(&account(user), Instant::now() + TIME).await;
     let look = async |user: &str| looks(user).await.expect("an answer");
     let locked = look("locked").await.expect("an entry");

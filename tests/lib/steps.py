@@ -78,7 +78,7 @@ STEPS = (
     Step(
         "half a minute's outage",
         Tier.DEFAULT,
-        ("env", "SOAPGATE_OUTAGE_WHOLE=1", "cargo", "test", "--locked", "--test", "alma", "outage_under_load"),
+        ("env", "SOAPGATE_OUTAGE_WHOLE=1", "cargo", "test", "--locked", "--test", "alma", "outage::"),
         counts.cargo,
         5,
     ),

@@ -57,7 +57,7 @@ async fn a_user_is_found_by_name_and_by_mail() {
 async fn looks_are_remembered_and_few() {
     let (provider, service) = with_directory().await;
     let guard = GuardSettings::default();
-    let service = Guarded::new(Arc::new(service), &guard, Arc::new(SystemClock), &Health::default());
+    let service = Guarded::new(Arc::new(service), &guard, TIME, Arc::new(SystemClock), &Health::default());
     let look = async |user: &str| service.look_again(&account(user), Instant::now() + TIME).await;
     assert!(look("reader").await.is_ok() && look("nobody").await == Ok(None));
     let asked = provider.requests("");

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::domain::{
-    AccountId, Answer, AttemptRule, Caller, Gate, GuessTag, NoAnswer, Recall, Rejection, Repeat, Said, SlotKind,
-    Timestamp, Verdict,
+    AccountId, Answer, AttemptRule, Caller, Gate, GuessFacts, GuessTag, NoAnswer, Recall, Rejection, Repeat, Said,
+    SlotKind, Timestamp, Verdict,
 };
 use crate::gateway::attempts::entry::{Counted, Known, asked};
 use crate::gateway::attempts::ledger::{Away, Ledger, LedgerReceiver};
 use crate::gateway::attempts::memory::{Joined, Memory};
+use crate::gateway::question::Question;
 use crate::gateway::settings::ShieldSettings;
 use crate::identity::{Answered, IdentityError, Sent};
 use crate::store::{Reservation, Settled, Settlement, SlotId, StoreError, Taken};
@@ -79,6 +80,26 @@ impl Shield {
                 Some(rejection)
             }
         }
+    }
+
+    /// Refuses a guess that no service is ever sent, which takes no slot. What is known of it is evidence like any other
+    /// refusal's; where there is no room to remember it, it is refused all the same.
+    pub(crate) fn refuse_unsent(
+        &self,
+        question: &Question,
+        rejection: Rejection,
+        rule: &AttemptRule,
+        now: Timestamp,
+    ) -> GuessFacts {
+        let (tag, person) = (question.tag, self.person(question.credentials.account()));
+        // Of several at once one is new.
+        let is_new = matches!(self.memory.recall(&person, &tag, false, now), Recall::Ask(_));
+        let note = || {
+            let said = Said::Refused(rejection);
+            self.memory.note(&person, tag, said, &question.origin.caller(), rule, now)
+        };
+        let repeat = if is_new && self.memory.make_room(&person, now) { note() } else { None };
+        GuessFacts { repeat, could_be_set: false }
     }
 
     /// Takes a slot for a guess.

@@ -1,14 +1,13 @@
 //! Asking the Ex Libris Identity Service, through Alma's REST API "Authenticate user".
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::domain::{AccountId, Answer, Clock, Credentials, NoAnswer, Password, Rejection, Timestamp};
+use crate::domain::{AccountId, Answer, Clock, Credentials, Day, NoAnswer, Password, Rejection, Timestamp};
 use crate::identity::adapter_error::AdapterError;
 use crate::identity::alma::answer::{conclude, describe, read_errors};
 use crate::identity::alma::password_rule::RULE;
@@ -37,7 +36,8 @@ pub struct AlmaService {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     second_look: bool,
-    remaining: AtomicU64,
+    /// What it said last is left, and of which day.
+    remaining: Mutex<Option<(Day, u64)>>,
 }
 
 impl AlmaService {
@@ -70,20 +70,23 @@ impl AlmaService {
             clock,
             metrics,
             second_look: settings.second_look,
-            remaining: AtomicU64::new(u64::MAX),
+            remaining: Mutex::default(),
         })
     }
 
-    /// The calls that Alma last said are left today.
+    /// The calls that Alma last said are left today; what it said on another day is of no use, as they begin anew at
+    /// midnight.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
-        Some(self.remaining.load(Ordering::Relaxed)).filter(|left| *left != u64::MAX)
+        let today = Day::of(self.clock.now());
+        let said = *self.remaining.lock().unwrap_or_else(PoisonError::into_inner);
+        said.filter(|(day, _)| *day == today).map(|(_, left)| left)
     }
 
     async fn ask(&self, ask: Ask<'_>) -> Result<Answered, IdentityError> {
-        let unasked = Ok(Answer::Rejected(Rejection::Unacceptable).into());
-        let Some(password) = password_header(ask.credentials.password(), self.encoding) else { return unasked };
-        let Some(mut url) = self.user_url(ask.credentials.account()) else { return unasked };
+        let Some((mut url, password)) = self.carried(ask.credentials) else {
+            return Ok(Answer::Rejected(Rejection::Unacceptable).into());
+        };
         url.query_pairs_mut().append_pair("op", "auth");
         let request = self
             .http
@@ -123,13 +126,20 @@ impl AlmaService {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, deadline: Instant) -> Result<HttpAnswer, IdentityError> {
+        // An answer after midnight to a question before it may be of either day.
+        let day = Day::of(self.clock.now());
         let answer = self.http.send(request, deadline).await?;
         let left = answer.headers.get(REMAINING_HEADER).and_then(|left| left.to_str().ok()?.trim().parse().ok());
         if let Some(left) = left {
-            self.remaining.store(left, Ordering::Relaxed);
+            *self.remaining.lock().unwrap_or_else(PoisonError::into_inner) = Some((day, left));
             self.metrics.upstream_remaining(&self.name, left);
         }
         Ok(answer)
+    }
+
+    /// Where credentials stand in a request; `None` where no request can hold them unchanged.
+    fn carried(&self, credentials: &Credentials) -> Option<(Url, HeaderValue)> {
+        Some((self.user_url(credentials.account())?, password_header(credentials.password(), self.encoding)?))
     }
 
     /// The address of a user, the identifier as one segment of its path; `None` for the two that no path can hold.
@@ -207,6 +217,10 @@ impl IdentityService for AlmaService {
 
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(self.ask(ask))
+    }
+
+    fn unsendable(&self, credentials: &Credentials) -> Option<Rejection> {
+        self.carried(credentials).is_none().then_some(Rejection::Unacceptable)
     }
 
     fn could_be_set(&self, credentials: &Credentials) -> bool {

@@ -1,8 +1,9 @@
-//! A circuit breaker: after some outages in a row a service is left alone, but for one question now and then.
+//! A circuit breaker: after some outages in a row a service is left alone, until a probe now and then is answered.
 //!
 //! What one account alone provokes never keeps another's from being asked: a run of one account's outages leaves the
 //! service alone for that account only, unless nothing of the question had been sent; and an answer that cannot be
-//! understood, or a set-up error, counts once for each account.
+//! understood, or a set-up error, moves nothing until three accounts have met one. Probes are about nobody, who counts as
+//! one account more.
 
 use std::time::{Duration, Instant};
 
@@ -12,16 +13,10 @@ use crate::identity::{IdentityError, Sent};
 /// What stands for an account in a run of outages.
 pub(crate) type Who = u64;
 
-/// Whether a question may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// It may.
-    Go,
-    /// It may, as the one question that finds out whether the service is back.
-    Probe,
-    /// It may not; the time until the next probe.
-    Refused(Duration),
-}
+/// Whom probes are about.
+pub(crate) const NOBODY: Who = Who::MAX;
+/// So many accounts must meet a set-up error before it is taken for the service's.
+const PUZZLED_MIN: u32 = 3;
 
 /// How an error moves the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +63,7 @@ struct Run {
     unsent: u32,
     /// Different accounts that met any; two are enough.
     accounts: Vec<Who>,
-    /// When the one account that met them all is asked for again.
+    /// When a probe finds out whether it is the one account that met them all, which is not asked about until then.
     alone_until: Option<Instant>,
     /// Different accounts that met a set-up error or an answer that cannot be understood.
     puzzled: Vec<Who>,
@@ -77,7 +72,9 @@ struct Run {
 impl Run {
     fn is_over(&self, outages: u32) -> bool {
         let many = |list: &[Who]| u32::try_from(list.len()).unwrap_or(u32::MAX);
-        self.unsent >= outages || (self.count >= outages && self.accounts.len() > 1) || many(&self.puzzled) >= outages
+        self.unsent >= outages
+            || (self.count >= outages && self.accounts.len() > 1)
+            || many(&self.puzzled) >= outages.max(PUZZLED_MIN)
     }
 }
 
@@ -93,33 +90,27 @@ impl Breaker {
         Self { outages: outages.max(1), probe_after, state: State::Closed(Run::default()) }
     }
 
-    /// Whether a question may be asked at `now`. A probe that never reports holds its place for as long as the next
-    /// one would have had to wait anyway.
-    pub(crate) fn admit(&mut self, who: Who, now: Instant) -> Admission {
-        if let Some(wait) = self.refuses(who, now) {
-            return Admission::Refused(wait);
-        }
-        let next = now + self.probe_after;
-        match &mut self.state {
-            State::Closed(Run { alone_until: Some(until), accounts, .. }) if accounts.contains(&who) => {
-                *until = next;
-                Admission::Probe
-            }
-            State::Closed(_) => Admission::Go,
-            State::Open { probe_at } => {
-                *probe_at = next;
-                Admission::Probe
-            }
-        }
-    }
-
-    /// How long a question about `who` would be refused, looked at without asking.
+    /// How long a question about `who` is refused at least; zero when a probe is due.
     pub(crate) fn refuses(&self, who: Who, now: Instant) -> Option<Duration> {
         let until = match &self.state {
             State::Open { probe_at } => Some(*probe_at),
             State::Closed(run) => run.alone_until.filter(|_| run.accounts.contains(&who)),
         };
-        until.map(|until| until.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
+        until.map(|until| until.saturating_duration_since(now))
+    }
+
+    /// Whether a probe goes out now, where a question about `who` is refused. The next one is due after the same time,
+    /// whatever becomes of this one.
+    pub(crate) fn takes_probe(&mut self, who: Who, now: Instant) -> bool {
+        let is_due = self.refuses(who, now) == Some(Duration::ZERO);
+        if is_due {
+            let next = now + self.probe_after;
+            match &mut self.state {
+                State::Open { probe_at } => *probe_at = next,
+                State::Closed(run) => run.alone_until = Some(next),
+            }
+        }
+        is_due
     }
 
     /// Notes an answer; true when the breaker closes by it.
@@ -132,13 +123,8 @@ impl Breaker {
     /// Notes that `who` got none; true when the breaker opens by it.
     pub(crate) fn failed(&mut self, error: &IdentityError, who: Who, now: Instant) -> bool {
         let probe_at = now + self.probe_after;
-        let run = match &mut self.state {
-            State::Open { probe_at: next } => {
-                *next = (*next).max(probe_at);
-                return false;
-            }
-            State::Closed(run) => run,
-        };
+        // While it is open only probes go out, and those have their times.
+        let State::Closed(run) = &mut self.state else { return false };
         match weigh(error) {
             Weight::None => return false,
             Weight::Anybody => {
@@ -150,9 +136,11 @@ impl Breaker {
                 run.count += 1;
                 add(&mut run.accounts, who, 2);
             }
-            Weight::OncePerAccount => add(&mut run.puzzled, who, self.outages.max(3)),
+            Weight::OncePerAccount => add(&mut run.puzzled, who, self.outages.max(PUZZLED_MIN)),
         }
-        run.alone_until = (run.accounts.len() == 1 && run.count >= self.outages).then_some(probe_at);
+        if run.accounts.len() == 1 && run.count >= self.outages {
+            run.alone_until.get_or_insert(probe_at);
+        }
         let opens = run.is_over(self.outages);
         if opens {
             self.state = State::Open { probe_at };
@@ -190,6 +178,10 @@ mod tests {
         IdentityError::sent(NoAnswer::Unreachable, "HTTP 500")
     }
 
+    fn puzzled() -> IdentityError {
+        IdentityError::sent(NoAnswer::Protocol, "HTML")
+    }
+
     #[test]
     fn it_opens_after_three_outages_in_a_row() {
         assert!(!is_open(&[(refused(), 1), (refused(), 1)]));
@@ -209,7 +201,6 @@ mod tests {
 
     #[test]
     fn what_one_account_alone_provokes_opens_nothing() {
-        let puzzled = || IdentityError::sent(NoAnswer::Protocol, "HTML");
         let set_up = || IdentityError::sent(NoAnswer::Misconfigured, "key");
         for error in [broken(), puzzled(), set_up()] {
             assert!(!is_open(&vec![(error, 1); 100]));
@@ -222,11 +213,14 @@ mod tests {
     fn an_account_that_alone_meets_outages_is_left_alone_by_itself() {
         let mut breaker = after(&[(broken(), 1), (broken(), 1), (broken(), 1)]);
         let now = Instant::now();
-        assert!(matches!(breaker.admit(1, now), Admission::Refused(_)));
-        assert_eq!(breaker.admit(STRANGER, now), Admission::Go);
-        assert_eq!(breaker.admit(1, now + WAIT), Admission::Probe);
-        assert!(matches!(breaker.admit(1, now + WAIT), Admission::Refused(_)));
-        assert!(breaker.failed(&broken(), STRANGER, now), "somebody else meets it too");
+        assert!(breaker.refuses(1, now).is_some() && !breaker.takes_probe(1, now));
+        assert_eq!(breaker.refuses(STRANGER, now), None);
+        let due = now + WAIT;
+        breaker.failed(&puzzled(), STRANGER, due);
+        assert!(!breaker.takes_probe(STRANGER, due), "it has nothing to find out");
+        assert!(breaker.takes_probe(1, due) && !breaker.takes_probe(1, due), "one");
+        assert!(breaker.failed(&broken(), NOBODY, due), "nobody meets it too, so it is the service");
+        assert!(breaker.refuses(STRANGER, due).is_some());
     }
 
     #[test]
@@ -238,16 +232,28 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_every_ten_seconds_and_a_good_one_closes() {
+    fn one_probe_every_ten_seconds_and_an_answer_closes() {
         let mut breaker = after(&[(refused(), 1), (refused(), 2), (refused(), 3)]);
         let now = Instant::now();
-        assert!(matches!(breaker.admit(STRANGER, now), Admission::Refused(wait) if wait <= WAIT));
+        assert!(breaker.refuses(STRANGER, now).is_some_and(|wait| wait <= WAIT) && !breaker.takes_probe(STRANGER, now));
         let due = now + WAIT;
-        assert_eq!(breaker.admit(STRANGER, due), Admission::Probe);
-        assert_eq!(breaker.admit(STRANGER, due), Admission::Refused(WAIT), "one at a time");
-        assert!(!breaker.failed(&refused(), 1, due), "it was open already");
-        assert_eq!(breaker.admit(STRANGER, due + WAIT), Admission::Probe);
+        assert_eq!(breaker.refuses(STRANGER, due), Some(Duration::ZERO), "nobody is asked about before it is answered");
+        assert!(breaker.takes_probe(STRANGER, due));
+        assert_eq!(breaker.refuses(STRANGER, due), Some(WAIT));
+        // What was asked before, and ends only now, moves nothing.
+        assert!(!breaker.failed(&broken(), 1, due + WAIT / 2), "it was open already");
+        assert!(breaker.takes_probe(STRANGER, due + WAIT));
         assert!(breaker.answered());
-        assert_eq!(breaker.admit(STRANGER, due + WAIT), Admission::Go);
+        assert_eq!(breaker.refuses(STRANGER, due + WAIT), None);
+    }
+
+    #[test]
+    fn a_set_up_error_is_the_services_once_three_accounts_have_met_one() {
+        for outages in [1, 3, 10] {
+            let mut breaker = Breaker::new(outages, WAIT);
+            let opened = (0..outages.max(3)).map(|who| breaker.failed(&puzzled(), u64::from(who), Instant::now()));
+            let opened: Vec<bool> = opened.collect();
+            assert_eq!(opened.iter().position(|opens| *opens), Some(opened.len() - 1), "{outages}");
+        }
     }
 }

@@ -47,12 +47,7 @@ impl DayBudget {
     /// # Errors
     /// What is spent.
     pub(crate) fn check(&mut self, caller: &Caller, now: Timestamp, left: Option<u64>) -> Result<(), Spent> {
-        let day = now.as_millis().div_euclid(DAY_MILLIS);
-        if day != self.day {
-            (self.day, self.asked) = (day, 0);
-            self.by.clear();
-        }
-        if self.most.is_some_and(|most| self.asked >= most) {
+        if self.is_spent(now) {
             return Err(Spent::Day);
         }
         if self.by.len() >= APART && !self.by.contains_key(caller) {
@@ -69,10 +64,25 @@ impl DayBudget {
         }
     }
 
+    /// Whether the day of `now` has no more questions for anybody.
+    pub(crate) fn is_spent(&mut self, now: Timestamp) -> bool {
+        let day = now.as_millis().div_euclid(DAY_MILLIS);
+        if day != self.day {
+            (self.day, self.asked) = (day, 0);
+            self.by.clear();
+        }
+        self.most.is_some_and(|most| self.asked >= most)
+    }
+
+    /// Counts a question that is in nobody's share.
+    pub(crate) fn take_unshared(&mut self) {
+        self.asked += 1;
+    }
+
     /// Counts a question for which [`check`](Self::check) found room just now.
     pub(crate) fn take(&mut self, caller: &Caller) {
         *self.by.entry(caller.clone()).or_default() += 1;
-        self.asked += 1;
+        self.take_unshared();
     }
 
     /// Whether so little is left of the day that it is better kept for sign-ins.

@@ -2,23 +2,23 @@
 
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::domain::{AccountId, Caller, Clock, Credentials, NoAnswer};
+use crate::domain::{AccountId, Answer, Caller, Clock, Credentials, Rejection};
 use crate::identity::guard::breaker::Who;
 use crate::identity::guard::budget::rest_of_day;
 use crate::identity::guard::looks::{Looks, Seen};
-use crate::identity::guard::turns::{Turns, Wish, held_back};
-use crate::identity::{
-    Answered, Asides, Ask, BoxFuture, GuardSettings, IdentityError, IdentityService, SecondLook, Sent,
-};
-use crate::telemetry::{Component, Health, Status};
+use crate::identity::guard::probe::Prober;
+use crate::identity::guard::turns::{Wish, held_back};
+use crate::identity::guard::watch::{Watch, now, within};
+use crate::identity::{Answered, Asides, Ask, BoxFuture, GuardSettings, IdentityError, IdentityService, SecondLook};
+use crate::telemetry::Health;
 
-/// The longest that a question waits for its turn.
+/// The longest that a question waits for its turn; never more than half of its time, so that it can be asked as well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it is remembered under which identifier an account is counted, and of how many.
 const PERSONS_TTL: Duration = Duration::from_mins(10);
@@ -28,44 +28,50 @@ const ASIDE: &str = "aside";
 
 /// An identity service that is protected from the gateway.
 pub struct Guarded {
-    inner: Arc<dyn IdentityService>,
-    turns: Mutex<Turns>,
+    watch: Arc<Watch>,
+    prober: Prober,
     looks: Looks,
     persons: Cache<AccountId, Option<AccountId>>,
     aside: Caller,
     hasher: RandomState,
-    clock: Arc<dyn Clock>,
-    health: Component,
 }
 
 impl Guarded {
-    /// Puts a guard around `inner`. Its health is shown under its name.
+    /// Puts a guard around `inner`; one question there has `timeout`. Its health is shown under its name.
     #[must_use]
     pub fn new(
         inner: Arc<dyn IdentityService>,
         settings: &GuardSettings,
+        timeout: Duration,
         clock: Arc<dyn Clock>,
         health: &Health,
     ) -> Self {
-        let health = health.component("identity", inner.name(), clock.now());
+        let watch = Arc::new(Watch::new(inner, settings, clock, health));
         Self {
-            inner,
-            turns: Mutex::new(Turns::new(settings)),
+            prober: Prober::new(Arc::clone(&watch), timeout),
+            watch,
             looks: Looks::new(),
             persons: Cache::builder().max_capacity(PERSONS).time_to_live(PERSONS_TTL).build(),
             aside: Caller::stored(ASIDE),
             hasher: RandomState::new(),
-            clock,
-            health,
         }
-    }
-
-    fn turns(&self) -> MutexGuard<'_, Turns> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn who(&self, account: &AccountId) -> Who {
         self.hasher.hash_one(account)
+    }
+
+    /// Why a question about `account` is not asked now. Whoever is refused so when a probe is due sends one.
+    fn refusal(&self, account: &AccountId) -> Option<IdentityError> {
+        let (who, now) = (self.who(account), now());
+        let (is_due, refusal) = {
+            let mut turns = self.watch.turns();
+            (turns.takes_probe(who, now, self.watch.today()), turns.refuses(who, now))
+        };
+        if is_due {
+            self.prober.send(account.institution());
+        }
+        refusal
     }
 
     /// Asks about a sign-in, if the service may be asked now.
@@ -76,11 +82,9 @@ impl Guarded {
         deadline: Instant,
         question: impl Future<Output = Result<T, IdentityError>>,
     ) -> Result<T, IdentityError> {
-        let who = self.who(account);
-        self.wait_for_turn(who, caller, deadline).await?;
-        self.turns().admit(who, now())?;
+        self.wait_for_turn(account, caller, deadline).await?;
         let said = within(deadline, question).await;
-        self.learn(&said, who);
+        self.watch.learn(&said, self.who(account));
         said
     }
 
@@ -92,92 +96,70 @@ impl Guarded {
         deadline: Instant,
         question: impl Future<Output = Result<T, IdentityError>>,
     ) -> Result<T, IdentityError> {
-        self.wait_for_turn(self.who(account), &self.aside, deadline).await?;
+        self.wait_for_turn(account, &self.aside, deadline).await?;
         let said = within(deadline, question).await;
         if let Err(error) = &said {
-            self.turns().pause(error, now());
+            self.watch.turns().obey(error, now());
         }
         said
     }
 
     /// Waits first for the caller's own share, then for a turn of all; both together no longer than anybody waits.
-    async fn wait_for_turn(&self, who: Who, caller: &Caller, deadline: Instant) -> Result<(), IdentityError> {
-        let until = deadline.min(Instant::now() + PATIENCE);
+    async fn wait_for_turn(
+        &self,
+        account: &AccountId,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<(), IdentityError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let until = Instant::now() + PATIENCE.min(left / 2);
         let wish = || Wish {
-            who,
+            who: self.who(account),
             caller,
             now: now(),
-            today: self.clock.now(),
-            left: self.inner.left_today(),
+            today: self.watch.today(),
+            left: self.watch.inner.left_today(),
             patience: until.saturating_duration_since(Instant::now()),
         };
-        let wait = self.turns().own_turn(&wish())?;
+        let may_ask = || self.refusal(account).map_or(Ok(()), Err);
+        may_ask()?;
+        let wait = self.watch.turns().own_turn(&wish())?;
         sleep(wait).await;
-        let wait = self.turns().turn(&wish())?;
+        let wait = self.watch.turns().turn(&wish())?;
         sleep(wait).await;
-        Ok(())
-    }
-
-    fn learn<T>(&self, said: &Result<T, IdentityError>, who: Who) {
-        let today = self.clock.now();
-        match said {
-            Ok(_) => {
-                let closes = self.turns().answered();
-                if self.health.works(today) || closes {
-                    tracing::info!(identity.name = self.inner.name(), "identity.back");
-                }
-            }
-            Err(error) => {
-                let opens = self.turns().failed(error, who, now());
-                // What was too much for our own queues says nothing about the service.
-                let own =
-                    error.sent == Sent::No && matches!(error.no_answer, NoAnswer::TimedOut | NoAnswer::Throttled(_));
-                if !own {
-                    self.health.fails(Status::Degraded, &error.detail, today);
-                }
-                if opens {
-                    tracing::error!(
-                        identity.name = self.inner.name(), reason = error.no_answer.label(), error = %error,
-                        "identity.left_alone"
-                    );
-                }
-            }
-        }
+        may_ask()
     }
 
     async fn look(&self, account: &AccountId, deadline: Instant) -> Result<Option<SecondLook>, IdentityError> {
-        let Some(rate) = self.inner.asides().looks else { return Ok(None) };
+        let Some(rate) = self.watch.inner.asides().looks else { return Ok(None) };
         if let Some(Seen(seen)) = self.looks.remembered(account) {
             return Ok(seen);
         }
-        if self.turns().is_short(self.inner.left_today()) {
-            let wait = rest_of_day(self.clock.now());
+        if self.watch.turns().is_short(self.watch.inner.left_today()) {
+            let wait = rest_of_day(self.watch.today());
             return Err(held_back(wait, "what is left of the day's questions is kept for sign-ins"));
         }
         if !self.looks.takes_a_turn(rate, now()) {
             return Err(held_back(Duration::from_secs(1), "others were looked at just now"));
         }
-        let seen = self.ask_aside(account, deadline, async { self.inner.look_again(account, deadline).await }).await?;
+        let seen =
+            self.ask_aside(account, deadline, async { self.watch.inner.look_again(account, deadline).await }).await?;
         self.looks.remember(account, Seen(seen.clone()));
         Ok(seen)
     }
 
     async fn known(&self, account: &AccountId, deadline: Instant) -> Result<Option<AccountId>, IdentityError> {
-        if !self.inner.asides().tells_person {
+        if !self.watch.inner.asides().tells_person {
             return Ok(None);
         }
         if let Some(known) = self.persons.get(account) {
             return Ok(known);
         }
-        let person = self.ask_aside(account, deadline, async { self.inner.person(account, deadline).await }).await?;
+        let person =
+            self.ask_aside(account, deadline, async { self.watch.inner.person(account, deadline).await }).await?;
         self.persons.insert(account.clone(), person.clone());
         Ok(person)
     }
-}
-
-/// The clock that tests can stop.
-fn now() -> std::time::Instant {
-    Instant::now().into_std()
 }
 
 async fn sleep(wait: Duration) {
@@ -186,42 +168,40 @@ async fn sleep(wait: Duration) {
     }
 }
 
-async fn within<T>(
-    deadline: Instant,
-    question: impl Future<Output = Result<T, IdentityError>>,
-) -> Result<T, IdentityError> {
-    timeout_at(deadline, question)
-        .await
-        .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it did not answer in time")))
-}
-
 impl IdentityService for Guarded {
     fn name(&self) -> &str {
-        self.inner.name()
+        self.watch.inner.name()
     }
 
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(async move {
+            if let Some(rejection) = self.watch.inner.unsendable(ask.credentials) {
+                return Ok(Answer::Rejected(rejection).into());
+            }
             let caller = Caller::new(ask.integration);
-            let question = async { self.inner.verify(ask).await };
+            let question = async { self.watch.inner.verify(ask).await };
             self.ask(ask.credentials.account(), &caller, ask.deadline, question).await
         })
     }
 
     fn refuses(&self, account: &AccountId) -> Option<IdentityError> {
-        self.turns().refuses(self.who(account), now())
+        self.refusal(account)
+    }
+
+    fn unsendable(&self, credentials: &Credentials) -> Option<Rejection> {
+        self.watch.inner.unsendable(credentials)
     }
 
     fn could_be_set(&self, credentials: &Credentials) -> bool {
-        self.inner.could_be_set(credentials)
+        self.watch.inner.could_be_set(credentials)
     }
 
     fn asides(&self) -> Asides {
-        self.inner.asides()
+        self.watch.inner.asides()
     }
 
     fn left_today(&self) -> Option<u64> {
-        self.inner.left_today()
+        self.watch.inner.left_today()
     }
 
     fn person<'a>(
@@ -241,6 +221,6 @@ impl IdentityService for Guarded {
     }
 
     fn check(&self, deadline: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
-        self.inner.check(deadline)
+        self.watch.inner.check(deadline)
     }
 }

@@ -2,165 +2,19 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::domain::{AccountId, Answer, Credentials, IntegrationName, NoAnswer};
-use crate::identity::fixture::{StillClock, password, source};
-use crate::identity::guard::guarded::{Guarded, PATIENCE};
+use crate::domain::{Answer, NoAnswer};
+use crate::identity::guard::bench::Bench;
+use crate::identity::guard::guarded::PATIENCE;
 use crate::identity::guard::turns::BACK_OFF;
-use crate::identity::{
-    Answered, Asides, Ask, BoxFuture, GuardSettings, IdentityError, IdentityService, Rate, SecondLook, Sent,
-};
+use crate::identity::{GuardSettings, IdentityError, Sent};
 use crate::store::suite::harness::account;
-use crate::telemetry::{Health, Status};
+use crate::telemetry::Status;
 
 const STUCK: &str = "AlmaSDK-stuck-institutionCode-01DEMO_INST";
 const OTHER: &str = "AlmaSDK-other-institutionCode-01DEMO_INST";
-
-/// Says what the script says next; the last line stands for the rest.
-struct Scripted {
-    script: Vec<Result<Answer, IdentityError>>,
-    asked: AtomicUsize,
-    /// How often it was asked for second looks and persons, and what the next one finds.
-    aside: AtomicUsize,
-    looks: Option<Rate>,
-    tells_person: bool,
-    throttles: bool,
-    /// What it says is left of the day; `u64::MAX` when it says nothing.
-    left: AtomicU64,
-}
-
-impl Scripted {
-    fn aside<T>(&self, found: T) -> Result<T, IdentityError> {
-        self.aside.fetch_add(1, Ordering::SeqCst);
-        if self.throttles {
-            return Err(IdentityError::sent(NoAnswer::Throttled(Some(Duration::from_secs(7))), "HTTP 429"));
-        }
-        Ok(found)
-    }
-}
-
-impl IdentityService for Scripted {
-    fn name(&self) -> &'static str {
-        "scripted"
-    }
-
-    fn verify<'a>(&'a self, _: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
-        let at = self.asked.fetch_add(1, Ordering::SeqCst).min(self.script.len() - 1);
-        Box::pin(std::future::ready(self.script[at].clone().map(Answered::from)))
-    }
-
-    fn asides(&self) -> Asides {
-        Asides { looks: self.looks, tells_person: self.tells_person }
-    }
-
-    fn left_today(&self) -> Option<u64> {
-        Some(self.left.load(Ordering::SeqCst)).filter(|left| *left != u64::MAX)
-    }
-
-    fn person<'a>(
-        &'a self,
-        account: &'a AccountId,
-        _: tokio::time::Instant,
-    ) -> BoxFuture<'a, Result<Option<AccountId>, IdentityError>> {
-        Box::pin(std::future::ready(self.aside(Some(account.clone()))))
-    }
-
-    fn look_again<'a>(
-        &'a self,
-        _: &'a AccountId,
-        _: tokio::time::Instant,
-    ) -> BoxFuture<'a, Result<Option<SecondLook>, IdentityError>> {
-        let elsewhere = SecondLook { kept_elsewhere: true, ..SecondLook::default() };
-        Box::pin(std::future::ready(self.aside(Some(elsewhere))))
-    }
-
-    fn check(&self, _: tokio::time::Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
-        Box::pin(std::future::ready(Ok(String::from("scripted"))))
-    }
-}
-
-struct Bench {
-    script: Arc<Scripted>,
-    guarded: Guarded,
-    health: Health,
-}
-
-impl Bench {
-    fn new(settings: &GuardSettings, script: Vec<Result<Answer, IdentityError>>) -> Self {
-        Self::with(settings, script, |_| ())
-    }
-
-    fn with(
-        settings: &GuardSettings,
-        script: Vec<Result<Answer, IdentityError>>,
-        set: impl FnOnce(&mut Scripted),
-    ) -> Self {
-        let mut scripted = Scripted {
-            script,
-            asked: AtomicUsize::new(0),
-            aside: AtomicUsize::new(0),
-            looks: Some(Rate::new(1, 10)),
-            tells_person: true,
-            throttles: false,
-            left: AtomicU64::new(u64::MAX),
-        };
-        set(&mut scripted);
-        let script = Arc::new(scripted);
-        let health = Health::default();
-        let guarded = Guarded::new(Arc::<Scripted>::clone(&script), settings, StillClock::at(1_000), &health);
-        Self { script, guarded, health }
-    }
-
-    async fn ask(&self, identifier: &str, integration: Option<&str>) -> Result<Answer, IdentityError> {
-        let credentials = Credentials::new(account(identifier), password("secret")).expect("acceptable");
-        let integration = integration.map(|name| IntegrationName::parse(name).expect("a name"));
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-        let ask = Ask { credentials: &credentials, source: source(), integration: integration.as_ref(), deadline };
-        self.guarded.verify(ask).await.map(|answered| answered.answer)
-    }
-
-    async fn look(&self, identifier: &str) -> Result<Option<SecondLook>, IdentityError> {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-        self.guarded.look_again(&account(identifier), deadline).await
-    }
-
-    async fn person(&self, identifier: &str) -> Result<Option<AccountId>, IdentityError> {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
-        self.guarded.person(&account(identifier), deadline).await
-    }
-
-    fn asked(&self) -> usize {
-        self.script.asked.load(Ordering::SeqCst)
-    }
-
-    fn asked_aside(&self) -> usize {
-        self.script.aside.load(Ordering::SeqCst)
-    }
-}
-
-fn outage() -> Result<Answer, IdentityError> {
-    Err(IdentityError::unsent(NoAnswer::Unreachable, "connection refused"))
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_is_away_is_left_alone_and_found_again_by_a_probe() {
-    let bench = Bench::new(&GuardSettings::default(), vec![outage(), outage(), outage(), Ok(Answer::Accepted)]);
-    for _ in 0..3 {
-        assert_eq!(bench.ask("reader", None).await.expect_err("away").no_answer, NoAnswer::Unreachable);
-    }
-    assert_eq!(bench.health.view().0, Status::Degraded);
-    let started = tokio::time::Instant::now();
-    for _ in 0..50 {
-        let error = bench.ask("other", None).await.expect_err("left alone");
-        assert_eq!((error.no_answer, error.sent), (NoAnswer::Unreachable, Sent::No));
-    }
-    assert_eq!((bench.asked(), started.elapsed()), (3, Duration::ZERO), "immediate, and nobody is asked");
-    tokio::time::advance(Duration::from_secs(10)).await;
-    assert_eq!(bench.ask("other", None).await, Ok(Answer::Accepted));
-    assert_eq!(bench.health.view().0, Status::Ok);
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_throttles_is_left_alone_for_as_long_as_it_says() {

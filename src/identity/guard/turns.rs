@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::domain::{Caller, NoAnswer, Timestamp};
-use crate::identity::guard::breaker::{Admission, Breaker, Who};
+use crate::identity::guard::breaker::{Breaker, Who};
 use crate::identity::guard::budget::{APART, DayBudget, Spent, rest_of_day};
 use crate::identity::{Bucket, GuardSettings, IdentityError, Rate, Sent};
 
@@ -108,19 +108,25 @@ impl Turns {
 
     /// Why a question about `who` would not be asked now, whoever caused it.
     pub(crate) fn refuses(&self, who: Who, now: Instant) -> Option<IdentityError> {
-        if let Some(rest) = self.paused_until.map(|until| until.saturating_duration_since(now)).filter(|d| !d.is_zero())
-        {
-            return Some(held_back(rest, "it asked to be left alone"));
+        match self.pause(now) {
+            Some(rest) => Some(held_back(rest, "it asked to be left alone")),
+            None => self.breaker.refuses(who, now).map(left_alone),
         }
-        self.breaker.refuses(who, now).map(left_alone)
     }
 
-    /// The breaker's word, when the turn has come.
-    pub(crate) fn admit(&mut self, who: Who, now: Instant) -> Result<(), IdentityError> {
-        match self.breaker.admit(who, now) {
-            Admission::Go | Admission::Probe => Ok(()),
-            Admission::Refused(wait) => Err(left_alone(wait)),
+    /// Whether a probe goes out now, where a question about `who` is refused. It is one of the day's questions, but of
+    /// nobody's share: no integration caused it.
+    pub(crate) fn takes_probe(&mut self, who: Who, now: Instant, today: Timestamp) -> bool {
+        let goes = self.pause(now).is_none() && !self.day.is_spent(today) && self.breaker.takes_probe(who, now);
+        if goes {
+            self.day.take_unshared();
         }
+        goes
+    }
+
+    /// How long it still wants to be left alone.
+    fn pause(&self, now: Instant) -> Option<Duration> {
+        self.paused_until.map(|until| until.saturating_duration_since(now)).filter(|rest| !rest.is_zero())
     }
 
     /// Whether what is left of the day is kept for sign-ins.
@@ -136,12 +142,12 @@ impl Turns {
 
     /// Notes that there was none; true when the service is left alone from now on.
     pub(crate) fn failed(&mut self, error: &IdentityError, who: Who, now: Instant) -> bool {
-        self.pause(error, now);
+        self.obey(error, now);
         self.breaker.failed(error, who, now)
     }
 
     /// Leaves the service alone for as long as it asks.
-    pub(crate) fn pause(&mut self, error: &IdentityError, now: Instant) {
+    pub(crate) fn obey(&mut self, error: &IdentityError, now: Instant) {
         if let (NoAnswer::Throttled(wait), Sent::Maybe) = (error.no_answer, error.sent) {
             let pause = wait.unwrap_or(self.back_off).min(PAUSE_MAX);
             self.back_off = (self.back_off * 2).min(BACK_OFF_MAX);

@@ -16,15 +16,12 @@ use tokio_rustls::TlsConnector;
 
 use crate::domain::NoAnswer;
 use crate::identity::adapter_error::AdapterError;
+use crate::identity::connect_time::connect_by;
 use crate::identity::ldap::connection::{Connection, Stream};
 use crate::identity::ldap::settings::{LdapSettings, LdapUrl};
 use crate::identity::port::IdentityError;
 
-/// How long a connection may take to be made, TLS included.
-const CONNECT: Duration = Duration::from_secs(2);
-/// How much of it TCP has, shared out among the addresses of a name: that of a domain leads to each of its controllers,
-/// of which one may be away.
-const TCP: Duration = Duration::from_millis(1_500);
+/// The addresses of a name that are tried: that of a domain leads to each of its controllers, of which one may be away.
 const ADDRESSES_MAX: usize = 4;
 
 /// Who makes connections to one directory.
@@ -52,14 +49,15 @@ impl Dialer {
 
     /// A connection on which nothing was asked yet.
     pub(crate) async fn dial(&self, deadline: Instant) -> Result<Connection, IdentityError> {
-        timeout_at(deadline.min(Instant::now() + CONNECT), self.connect())
-            .await
-            .unwrap_or_else(|_| Err(unreachable("no connection came about in time")))
+        let by = connect_by(deadline);
+        // TLS has the rest.
+        let tcp = by.saturating_duration_since(Instant::now()) * 3 / 4;
+        timeout_at(by, self.connect(tcp)).await.unwrap_or_else(|_| Err(unreachable("no connection came about in time")))
     }
 
-    async fn connect(&self) -> Result<Connection, IdentityError> {
+    async fn connect(&self, tcp: Duration) -> Result<Connection, IdentityError> {
         let stream =
-            self.connect_tcp().await.map_err(|error| unreachable(format!("no connection: {}", error.kind())))?;
+            self.connect_tcp(tcp).await.map_err(|error| unreachable(format!("no connection: {}", error.kind())))?;
         let Some((connector, name)) = &self.tls else { return Ok(Connection::new(stream)) };
         let stream: Box<dyn Stream> =
             if self.url.is_tls { Box::new(stream) } else { begin_tls(Connection::new(stream)).await? };
@@ -70,17 +68,17 @@ impl Dialer {
         Ok(Connection::new(stream))
     }
 
-    async fn connect_tcp(&self) -> io::Result<TcpStream> {
+    async fn connect_tcp(&self, time: Duration) -> io::Result<TcpStream> {
         let found = lookup_host((self.url.host.as_str(), self.url.port)).await?;
-        connect_any(&found.take(ADDRESSES_MAX).collect::<Vec<_>>()).await
+        connect_any(&found.take(ADDRESSES_MAX).collect::<Vec<_>>(), time).await
     }
 }
 
-/// The first of these addresses that takes a connection.
-async fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+/// The first of these addresses that takes a connection; they share the time.
+async fn connect_any(addresses: &[SocketAddr], time: Duration) -> io::Result<TcpStream> {
     let mut problem = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses {
-        let share = TCP / u32::try_from(addresses.len()).unwrap_or(1);
+        let share = time / u32::try_from(addresses.len()).unwrap_or(1);
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 // Requests are short and wait for their answers.
@@ -146,15 +144,17 @@ mod tests {
 
     use super::*;
 
+    const TIME: Duration = Duration::from_secs(10);
+
     #[tokio::test]
     async fn an_address_that_is_away_is_passed_over() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let there = listener.local_addr().expect("an address");
         let gone = TcpListener::bind("127.0.0.1:0").await.expect("a listener").local_addr().expect("an address");
-        let stream = connect_any(&[gone, there]).await.expect("the second");
+        let stream = connect_any(&[gone, there], TIME).await.expect("the second");
         assert_eq!(stream.peer_addr().expect("an address"), there);
-        let error = connect_any(&[gone, gone]).await.expect_err("both are away");
+        let error = connect_any(&[gone, gone], TIME).await.expect_err("both are away");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        assert!(connect_any(&[]).await.is_err());
+        assert!(connect_any(&[], TIME).await.is_err());
     }
 }

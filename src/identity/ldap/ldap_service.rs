@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{AccountId, Answer, Clock, NoAnswer, Rejection};
+use crate::domain::{AccountId, Answer, Clock, Credentials, NoAnswer, Rejection};
 use crate::identity::adapter_error::AdapterError;
 use crate::identity::ldap::answer::{Whom, user_bind, whom};
 use crate::identity::ldap::ber::Wiped;
@@ -42,10 +42,8 @@ pub struct LdapService {
 
 /// How an identifier leads to somebody.
 enum Lead {
-    /// No entry is called so.
+    /// No entry is called so, or none for certain.
     Nobody,
-    /// The directory might take it for somebody else's.
-    Unclear,
     To(Whom),
 }
 
@@ -79,15 +77,13 @@ impl LdapService {
     }
 
     async fn ask(&self, ask: Ask<'_>) -> Result<Answered, IdentityError> {
-        let password = ask.credentials.password();
-        if password.is_empty() {
-            // Whoever made them of an empty password: it would be an anonymous bind, which succeeds.
-            return Ok(Answer::Rejected(Rejection::Unacceptable).into());
+        if let Some(rejection) = self.unsendable(ask.credentials) {
+            return Ok(Answer::Rejected(rejection).into());
         }
+        let password = ask.credentials.password();
         let whom = match self.lead(ask.credentials.account(), ask.deadline).await? {
             Lead::To(whom) => whom,
             Lead::Nobody => return Ok(Answer::Rejected(Rejection::UnknownAccount).into()),
-            Lead::Unclear => return Ok(Answer::Rejected(Rejection::Unacceptable).into()),
         };
         let mut lease = self.binders.take(ask.deadline).await?;
         if Instant::now() >= ask.deadline {
@@ -108,7 +104,7 @@ impl LdapService {
     async fn lead(&self, account: &AccountId, deadline: Instant) -> Result<Lead, IdentityError> {
         match &self.find {
             LdapFind::Template(template) => {
-                Ok(template.name(account.identifier()).map_or(Lead::Unclear, |dn| Lead::To(Whom { dn, person: None })))
+                Ok(template.name(account.identifier()).map_or(Lead::Nobody, |dn| Lead::To(Whom { dn, person: None })))
             }
             LdapFind::Search { base_dn, filter } => {
                 let attributes: Vec<&str> = filter.namings().iter().map(|naming| naming.attribute.as_str()).collect();
@@ -152,7 +148,7 @@ impl LdapService {
         }
         Ok(match self.lead(account, deadline).await? {
             Lead::To(whom) => whom.person,
-            Lead::Nobody | Lead::Unclear => None,
+            Lead::Nobody => None,
         })
     }
 
@@ -230,6 +226,17 @@ impl IdentityService for LdapService {
 
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
         Box::pin(self.ask(ask))
+    }
+
+    fn unsendable(&self, credentials: &Credentials) -> Option<Rejection> {
+        // An empty password would be an anonymous bind, which succeeds.
+        let is_carried = !credentials.password().is_empty()
+            && match &self.find {
+                LdapFind::Search { .. } => true,
+                // A name that the directory might take for somebody else's is nobody's.
+                LdapFind::Template(template) => template.name(credentials.account().identifier()).is_some(),
+            };
+        (!is_carried).then_some(Rejection::Unacceptable)
     }
 
     fn asides(&self) -> Asides {

@@ -77,6 +77,15 @@ impl FakeAlma {
         self.0.fault("", fault);
     }
 
+    /// Refuses connections until [`open`](Self::open).
+    pub(crate) fn close(&self) {
+        self.0.close();
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.open();
+    }
+
     pub(crate) fn forbid_writing(&self) {
         self.0.site(|alma| alma.may_write = false);
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -39,7 +39,10 @@ pub(crate) fn reply(status: &str, content_type: &str, body: &str) -> String {
 pub(crate) struct FakeHttp<S> {
     address: SocketAddr,
     state: Arc<Mutex<State<S>>>,
-    listening: JoinHandle<()>,
+    listening: Mutex<JoinHandle<()>>,
+    tls: Option<TlsAcceptor>,
+    /// Keeps the port while nobody listens there.
+    _port: TcpSocket,
 }
 
 struct State<S> {
@@ -52,11 +55,29 @@ struct State<S> {
 
 impl<S: Site> FakeHttp<S> {
     pub(crate) async fn start(site: S, tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-        let address = listener.local_addr().expect("an address");
+        let port = shared_port(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = port.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State { site, faults: Vec::new(), seen: Vec::new() }));
-        let listening = tokio::spawn(listen(listener, Arc::clone(&state), tls));
-        Self { address, state, listening }
+        let listener = shared_port(address).listen(1_024).expect("a listener");
+        let listening = Mutex::new(tokio::spawn(listen(listener, Arc::clone(&state), tls.clone())));
+        Self { address, state, listening, tls, _port: port }
+    }
+
+    /// Refuses connections from now on, and closes each that is kept as soon as something is asked there.
+    pub(crate) fn close(&self) {
+        self.fault("", Fault::HangUp);
+        self.listening().abort();
+    }
+
+    /// Listens again.
+    pub(crate) fn open(&self) {
+        self.fault("", Fault::None);
+        let listener = shared_port(self.address).listen(1_024).expect("a listener");
+        *self.listening() = tokio::spawn(listen(listener, Arc::clone(&self.state), self.tls.clone()));
+    }
+
+    fn listening(&self) -> MutexGuard<'_, JoinHandle<()>> {
+        self.listening.lock().expect("not poisoned")
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -87,8 +108,18 @@ impl<S: Site> FakeHttp<S> {
 
 impl<S> Drop for FakeHttp<S> {
     fn drop(&mut self) {
-        self.listening.abort();
+        if let Ok(listening) = self.listening.lock() {
+            listening.abort();
+        }
     }
+}
+
+/// A socket with an address that it may share with the one that listens there.
+fn shared_port(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseport(true).expect("shared");
+    socket.bind(address).expect("an address");
+    socket
 }
 
 async fn listen<S: Site>(listener: TcpListener, state: Arc<Mutex<State<S>>>, tls: Option<TlsAcceptor>) {

@@ -1,0 +1,149 @@
+//! When a service is left alone, who finds out that it is back, and what says nothing about it.
+
+use std::time::Duration;
+
+use crate::domain::{Answer, NoAnswer, Rejection};
+use crate::identity::guard::bench::{Bench, UNSENDABLE, outage};
+use crate::identity::{GuardSettings, IdentityError, Sent};
+use crate::telemetry::Status;
+
+/// The usual time between probes.
+const INTERVAL: Duration = Duration::from_secs(10);
+const UNKNOWN: Result<Answer, IdentityError> = Ok(Answer::Rejected(Rejection::UnknownAccount));
+
+fn failing() -> Result<Answer, IdentityError> {
+    Err(IdentityError::sent(NoAnswer::Unreachable, "HTTP 500"))
+}
+
+/// Lets tasks beside this one come to their ends.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Whether a question is answered at once with an outage, and nobody asked.
+async fn is_refused(bench: &Bench, identifier: &str) -> bool {
+    let started = tokio::time::Instant::now();
+    let said = bench.ask(identifier, None).await;
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    said.is_err_and(|error| error.sent == Sent::No && error.detail.starts_with("it is left alone"))
+}
+
+/// Waits until a probe is due, and has somebody's question send it.
+async fn probe(bench: &Bench, identifier: &str) {
+    tokio::time::advance(INTERVAL).await;
+    let asked = bench.asked();
+    assert!(is_refused(bench, identifier).await, "whoever comes first is not asked about");
+    settle().await;
+    assert_eq!(bench.asked(), asked + 1, "but nobody is");
+    let last = bench.script.last.lock().expect("not poisoned").clone();
+    assert!(last.starts_with("probe-"), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_away_is_left_alone_and_found_again_by_a_question_about_nobody() {
+    let bench = Bench::new(&GuardSettings::default(), vec![outage(), outage(), outage(), outage(), UNKNOWN]);
+    for _ in 0..3 {
+        assert_eq!(bench.ask("reader", None).await.expect_err("away").no_answer, NoAnswer::Unreachable);
+    }
+    assert_eq!(bench.health.view().0, Status::Degraded);
+    for _ in 0..50 {
+        assert!(is_refused(&bench, "other").await);
+    }
+    settle().await;
+    assert_eq!(bench.asked(), 3, "nobody is asked");
+    probe(&bench, "other").await;
+    for _ in 0..50 {
+        assert!(is_refused(&bench, "reader").await, "one probe, and that was lost");
+    }
+    settle().await;
+    assert_eq!((bench.asked(), bench.health.view().0), (4, Status::Degraded));
+    probe(&bench, "reader").await;
+    assert_eq!(bench.health.view().0, Status::Ok);
+    assert_eq!(bench.ask("other", None).await, UNKNOWN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_lets_a_probe_in_is_not_back() {
+    for said in [Answer::Accepted, Answer::MustChange] {
+        let bench = Bench::new(&GuardSettings::default(), vec![outage(), outage(), outage(), Ok(said), UNKNOWN]);
+        for _ in 0..3 {
+            assert!(bench.ask("reader", None).await.is_err());
+        }
+        probe(&bench, "reader").await;
+        assert_eq!(bench.health.view().0, Status::Degraded);
+        assert!(is_refused(&bench, "other").await);
+        probe(&bench, "other").await;
+        assert_eq!(bench.ask("other", None).await, UNKNOWN);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_always_in_trouble_keeps_nobody_from_a_service_that_is_back() {
+    let twins = IdentityError::unsent(NoAnswer::Misconfigured, "more than one entry is called as was asked");
+    let script = vec![outage(), outage(), outage(), UNKNOWN];
+    let bench = Bench::with(&GuardSettings::default(), script, |script| script.troubled = Some(("twin", twins)));
+    for _ in 0..3 {
+        assert!(bench.ask("reader", None).await.is_err());
+    }
+    // The twin is the first to come each time.
+    probe(&bench, "twin").await;
+    for _ in 0..100 {
+        assert_eq!(bench.ask("twin", None).await.expect_err("trouble").no_answer, NoAnswer::Misconfigured);
+    }
+    assert_eq!(bench.ask("other", None).await, UNKNOWN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_it_is_the_one_account_or_the_service_shows_by_a_question_about_nobody() {
+    for (nobody_gets, is_away) in [(failing(), true), (UNKNOWN, false)] {
+        let script = vec![failing(), failing(), failing(), nobody_gets, UNKNOWN];
+        let bench = Bench::new(&GuardSettings::default(), script);
+        for _ in 0..3 {
+            assert!(bench.ask("kiosk", None).await.is_err());
+        }
+        for _ in 0..50 {
+            assert!(is_refused(&bench, "kiosk").await, "it spends no more attempts");
+        }
+        probe(&bench, "kiosk").await;
+        assert_eq!(is_refused(&bench, "other").await, is_away);
+        if is_away {
+            probe(&bench, "kiosk").await;
+        }
+        assert_eq!(bench.ask("kiosk", None).await, UNKNOWN);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_one_of_the_days_questions() {
+    let settings = GuardSettings { requests_per_day: std::num::NonZeroU64::new(8), ..GuardSettings::default() };
+    let bench = Bench::new(&settings, vec![outage()]);
+    for _ in 0..3 {
+        assert!(bench.ask("reader", None).await.is_err());
+    }
+    for _ in 0..5 {
+        probe(&bench, "reader").await;
+    }
+    tokio::time::advance(INTERVAL).await;
+    assert!(is_refused(&bench, "reader").await);
+    settle().await;
+    assert_eq!(bench.asked(), 8, "the day is spent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_never_sent_says_nothing_about_a_service() {
+    let bench = Bench::new(&GuardSettings::default(), vec![outage(), outage(), outage(), UNKNOWN]);
+    let unsent = async || bench.ask_with(UNSENDABLE, "reader", None).await;
+    for _ in 0..3 {
+        assert!(bench.ask("reader", None).await.is_err());
+        assert_eq!(unsent().await, Ok(Answer::Rejected(Rejection::Unacceptable)));
+    }
+    assert_eq!((bench.asked(), bench.health.view().0), (3, Status::Degraded));
+    tokio::time::advance(INTERVAL).await;
+    assert!(unsent().await.is_ok());
+    settle().await;
+    assert_eq!(bench.asked(), 3, "nor does it find anything out");
+    probe(&bench, "other").await;
+    assert_eq!(bench.ask("other", None).await, UNKNOWN);
+}
