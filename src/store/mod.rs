@@ -4,6 +4,7 @@
 
 mod accounts;
 mod archive;
+mod attempt_person;
 mod attempt_table;
 mod attempts;
 mod changes;
