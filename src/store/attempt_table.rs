@@ -7,6 +7,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::domain::{AccountId, Caller, Gate, Slot, SlotKind, Timestamp, decide};
+use crate::store::attempt_counts::{AttemptCounts, read_all};
 use crate::store::attempt_person::{join, person, still_is};
 use crate::store::attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId, Taken};
 use crate::store::changes::{self, Change};
@@ -126,6 +127,10 @@ impl AttemptStore for AttemptTable {
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()> {
         Box::pin(in_time(again(|| self.join_once(alias, person))))
     }
+
+    fn counts(&self, most: usize) -> AttemptFuture<'_, AttemptCounts> {
+        Box::pin(read_all(&self.database, most))
+    }
 }
 
 /// The subject that a slot is counted under; `None` when it is gone.
@@ -226,7 +231,7 @@ async fn insert(write: &mut Write, person: &str, taken: &Taken) -> Result<(), St
     .map_err(StoreError::during("reserve an attempt"))
 }
 
-fn read(row: &AnyRow) -> Result<Taken, StoreError> {
+pub(crate) fn read(row: &AnyRow) -> Result<Taken, StoreError> {
     let kind = row::text(row, "kind")?;
     let kind = SlotKind::ALL.into_iter().find(|known| known.label() == kind);
     let kind = kind.ok_or_else(|| StoreError::unreadable("kind"))?;

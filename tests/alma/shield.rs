@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::answers::account;
 use crate::config;
 use crate::fake::{FakeAlma, User};
+use crate::store_away::Locked;
 use crate::support::client::{Connection, exchange};
 use crate::support::clock::TestClock;
 use crate::support::fake::fault::Fault;
@@ -13,6 +14,7 @@ use crate::support::gateway::{Population, TestGateway};
 use crate::support::log::Log;
 use crate::support::signin::{Told, register, request, sign_in, told};
 use crate::support::until::until;
+use crate::without_store::Store as _;
 
 async fn alma_with_reader() -> FakeAlma {
     let alma = FakeAlma::start().await;
@@ -102,6 +104,32 @@ async fn counts_survive_a_restart() {
         assert_eq!(sign_in(&gateway, "demo", "reader", &format!("guess {guess}")).await, Told::No);
     }
     assert_eq!(alma.failures("reader"), 4, "the window's slots were not forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counts_survive_a_restart_behind_which_the_store_does_not_answer() {
+    let alma = alma_with_reader().await;
+    let mut gateway = TestGateway::start(&config(&alma, "second_look = false")).await;
+    let integrations = ["one", "two", "three", "four"];
+    register(&gateway, &integrations).await;
+    for (guess, integration) in integrations.iter().enumerate() {
+        for n in 0..2 {
+            sign_in(&gateway, integration, "reader", &format!("guess {guess} {n}")).await;
+        }
+    }
+    assert_eq!(alma.failures("reader"), 8);
+    gateway = gateway.restart().await;
+    let mut store = Locked::new(&gateway);
+    store.away(0).await;
+    for guess in 0..5 {
+        for integration in integrations {
+            let told = sign_in(&gateway, integration, "reader", &format!("later {guess} {integration}")).await;
+            assert_eq!(told, Told::No);
+        }
+    }
+    assert_eq!(gateway.metric("soapgate_attempts_alone", "").await, 1);
+    assert_eq!(alma.failures("reader"), 10, "per_account");
+    store.back().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

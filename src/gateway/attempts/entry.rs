@@ -155,15 +155,11 @@ impl Entry {
     /// Takes over what is remembered under another identifier of the same person.
     pub(crate) fn join(&mut self, other: Self) {
         self.guesses.join(other.guesses);
+        // Both may have begun with what the store counted for the person.
+        self.seen.retain(|seen| !other.seen.iter().any(|other| other.id == seen.id));
         self.seen.extend(other.seen);
         self.own.extend(other.own);
         self.last_success = self.last_success.max(other.last_success);
-    }
-
-    /// Forgets what may be stale: refusals, and slots that the store knows better.
-    pub(crate) fn forget_stale(&mut self) {
-        self.guesses.forget();
-        self.seen.clear();
     }
 }
 

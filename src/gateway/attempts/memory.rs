@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::domain::{AccountId, AttemptRule, Caller, Gate, GuessTag, Recall, Repeat, Said, SlotKind, Timestamp};
 use crate::gateway::attempts::entry::{Counted, Entry, Known};
-use crate::store::{Reserved, SlotId, Taken};
+use crate::store::{AttemptCounts, Reserved, SlotId, Taken};
 
 /// Parts that are locked apart.
 const SHARDS: usize = 16;
@@ -32,6 +32,8 @@ pub(crate) struct Memory {
     hasher: RandomState,
     /// Identifiers that are known to be another's.
     aliases: RwLock<HashMap<AccountId, AccountId>>,
+    /// What the store counted when this node was started: an account's own entry begins with it.
+    earlier: RwLock<AttemptCounts>,
     accounts: usize,
 }
 
@@ -48,8 +50,19 @@ impl Memory {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             aliases: RwLock::default(),
+            earlier: RwLock::default(),
             accounts,
         }
+    }
+
+    /// How many accounts there is room for.
+    pub(crate) fn room(&self) -> usize {
+        self.accounts
+    }
+
+    /// Takes over what the store counted before anybody was remembered.
+    pub(crate) fn begin_with(&self, counts: AttemptCounts) {
+        *self.earlier.write().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
     /// Under which account an identifier is counted.
@@ -85,7 +98,7 @@ impl Memory {
             if shard.entries.len() >= most {
                 return false;
             }
-            shard.entries.insert(person.clone(), Entry::default());
+            shard.entries.insert(person.clone(), self.earlier(person).unwrap_or_default());
         }
         true
     }
@@ -175,14 +188,21 @@ impl Memory {
             aliases.insert(alias.clone(), person.clone());
             person
         };
-        let Some(own) = self.shard(alias).entries.remove(alias) else { return Joined::New };
-        self.shard(&person).entries.entry(person.clone()).or_default().join(own);
+        let own = self.shard(alias).entries.remove(alias);
+        let Some(own) = own.or_else(|| self.earlier(alias)) else { return Joined::New };
+        let mut shard = self.shard(&person);
+        let entry = shard.entries.entry(person.clone());
+        entry.or_insert_with(|| self.earlier(&person).unwrap_or_default()).join(own);
         Joined::New
     }
 
     /// Forgets everything of an account, as somebody unlocked it.
     pub(crate) fn clear(&self, account: &AccountId) {
         let person = self.person(account);
+        let mut earlier = self.earlier.write().unwrap_or_else(PoisonError::into_inner);
+        earlier.forget(account);
+        earlier.forget(&person);
+        drop(earlier);
         self.shard(&person).entries.remove(&person);
     }
 
@@ -191,13 +211,23 @@ impl Memory {
         self.with(&self.person(account), |entry| entry.guesses.forget());
     }
 
-    /// Forgets what may be stale of every account: refusals, and slots that the store knows better.
+    /// Forgets what may be stale of every account: refusals.
     pub(crate) fn forget_all(&self) {
         for shard in &self.shards {
             for entry in shard.lock().unwrap_or_else(PoisonError::into_inner).entries.values_mut() {
-                entry.forget_stale();
+                entry.guesses.forget();
             }
         }
+    }
+
+    /// What an account's entry begins with, when the store counted something before this node was started.
+    fn earlier(&self, account: &AccountId) -> Option<Entry> {
+        let earlier = self.earlier.read().unwrap_or_else(PoisonError::into_inner);
+        earlier.of(account).cloned().map(|count| {
+            let mut entry = Entry::default();
+            entry.see(count.slots, count.last_success);
+            entry
+        })
     }
 
     fn shard(&self, person: &AccountId) -> MutexGuard<'_, Shard> {

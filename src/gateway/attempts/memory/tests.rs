@@ -131,11 +131,45 @@ fn an_unlock_forgets_and_a_lost_feed_forgets_refusals_only() {
     assert!(memory.make_room(&person, NOW));
     memory.note(&person, [1; 16], Said::Accepted, &Caller::stored("01X/a"), &rule(1), NOW);
     memory.note(&person, [2; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
+    memory.see(&person, reserved(&(100..108).map(slot).collect::<Vec<_>>()));
     memory.forget_all();
     assert_eq!(memory.recall(&person, &[2; 16], false, NOW), Recall::Ask(SlotKind::First));
+    assert_eq!(open_alone(&memory, &person, 1, 0), 2, "what was counted is");
     assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::Own));
     memory.clear(&person);
     assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::First));
+}
+
+#[test]
+fn what_the_store_counted_before_the_start_is_known_until_somebody_unlocks_the_account() {
+    let (memory, person, card) = (Memory::new(100), account("reader"), account("card"));
+    let counted: Vec<Taken> = (100..108).map(slot).collect();
+    memory.begin_with(AttemptCounts::of_one(&person, counted.clone()));
+    assert_eq!(memory.join(&card, &account("somebody")), Joined::New);
+    assert!(memory.make_room(&person, NOW) && memory.make_room(&account("somebody"), NOW));
+    assert_eq!(open_alone(&memory, &account("somebody"), 1, 0), 10);
+    assert_eq!(open_alone(&memory, &person, 2, 0), 0, "more than its share");
+    assert_eq!(open_alone(&memory, &person, 1, 0), 2, "what is left");
+    memory.see(&person, reserved(&counted[..1]));
+    assert_eq!(open_alone(&memory, &person, 1, 30), 7, "the store has the last word");
+    memory.clear(&person);
+    assert!(memory.make_room(&person, NOW));
+    assert_eq!(open_alone(&memory, &person, 1, 60), 10);
+}
+
+#[test]
+fn what_the_store_counted_before_the_start_goes_with_an_identifier_and_counts_once() {
+    let (memory, person, card) = (Memory::new(100), account("reader"), account("card"));
+    memory.begin_with(AttemptCounts::of_one(&card, (100..108).map(slot).collect()));
+    assert_eq!(memory.join(&card, &person), Joined::New);
+    assert_eq!(open_alone(&memory, &person, 1, 0), 2);
+    let (memory, other) = (Memory::new(100), account("other"));
+    for one in [&person, &other] {
+        assert!(memory.make_room(one, NOW));
+        memory.see(one, reserved(&(100..108).map(slot).collect::<Vec<_>>()));
+    }
+    assert_eq!(memory.join(&other, &person), Joined::New);
+    assert_eq!(open_alone(&memory, &person, 1, 0), 2);
 }
 
 #[test]
