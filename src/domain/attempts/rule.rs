@@ -35,6 +35,15 @@ impl AttemptRule {
         }
     }
 
+    /// How many attempts may reach a service in one window at worst. Nodes that see the store spend the budget, and one
+    /// with the password last accepted. One that does not spends its share besides, and again one with that password; that
+    /// may be every node but the one that spent the budget before the store went away.
+    #[must_use]
+    pub fn at_worst(&self) -> u32 {
+        let alone = self.of_one_node().per_account + 1;
+        self.per_account + 1 + self.nodes.saturating_sub(1) * alone
+    }
+
     /// How long a slot counts for anything.
     #[must_use]
     pub fn counts_for(&self) -> Duration {
