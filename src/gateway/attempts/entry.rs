@@ -152,6 +152,15 @@ impl Entry {
         }
     }
 
+    /// Forgets slots and refusals, as somebody unlocked the account; the password last accepted is asked as before.
+    pub(crate) fn unlock(&mut self) {
+        self.guesses.forget();
+        self.seen.clear();
+        // What the store is being asked for may be counted there after the unlock.
+        self.own.retain(|(_, known)| *known == Known::Asked);
+        self.closed.clear();
+    }
+
     /// Takes over what is remembered under another identifier of the same person.
     pub(crate) fn join(&mut self, other: Self) {
         self.guesses.join(other.guesses);

@@ -43,6 +43,25 @@ struct Shard {
     swept: Option<Timestamp>,
 }
 
+impl Shard {
+    /// Makes room among `most` accounts. Who was never let in goes first. Who was let in has something to lose, and keeps
+    /// half of the room against strangers, however many there are: beyond that those go who were not let in for longest.
+    fn sweep(&mut self, most: usize, now: Timestamp) {
+        self.swept = Some(now);
+        self.entries.retain(|_, entry| entry.is_live(now) || entry.guesses.accepted_at().is_some());
+        if self.entries.len() < most {
+            return;
+        }
+        let idle = self.entries.iter().filter(|(_, entry)| !entry.is_live(now));
+        let mut accepted: Vec<Timestamp> = idle.filter_map(|(_, entry)| entry.guesses.accepted_at()).collect();
+        accepted.sort_unstable();
+        let gone = accepted.len().saturating_sub(most / 2).min(most.div_ceil(8));
+        let Some(last) = gone.checked_sub(1).and_then(|at| accepted.get(at)).copied() else { return };
+        let is_gone = |entry: &Entry| !entry.is_live(now) && entry.guesses.accepted_at().is_some_and(|at| at <= last);
+        self.entries.retain(|_, entry| !is_gone(entry));
+    }
+}
+
 impl Memory {
     /// Room for `accounts`.
     pub(crate) fn new(accounts: usize) -> Self {
@@ -92,8 +111,7 @@ impl Memory {
         let shard = &mut *shard;
         if !shard.entries.contains_key(person) {
             if shard.entries.len() >= most && shard.swept.is_none_or(|swept| now.since(swept) >= SWEEP) {
-                shard.entries.retain(|_, entry| entry.is_live(now));
-                shard.swept = Some(now);
+                shard.sweep(most, now);
             }
             if shard.entries.len() >= most {
                 return false;
@@ -115,7 +133,7 @@ impl Memory {
 
     /// Judges and takes a slot without the store.
     pub(crate) fn reserve_alone(&self, person: &AccountId, taken: Taken, known: Known, rule: &AttemptRule) -> Gate {
-        // Who was given room a moment ago and is gone was cleared meanwhile: nothing is known of their slots.
+        // Who was given room a moment ago and is gone made room for another: nothing is known of their slots.
         let gate = self.with(person, |entry| entry.reserve_alone(taken, known, rule));
         gate.unwrap_or(Gate::Closed { unknown: true })
     }
@@ -196,14 +214,14 @@ impl Memory {
         Joined::New
     }
 
-    /// Forgets everything of an account, as somebody unlocked it.
+    /// Forgets slots and refusals of an account, as somebody unlocked it.
     pub(crate) fn clear(&self, account: &AccountId) {
         let person = self.person(account);
         let mut earlier = self.earlier.write().unwrap_or_else(PoisonError::into_inner);
         earlier.forget(account);
         earlier.forget(&person);
         drop(earlier);
-        self.shard(&person).entries.remove(&person);
+        self.with(&person, Entry::unlock);
     }
 
     /// Forgets which guesses at an account were refused, as somebody changed it.

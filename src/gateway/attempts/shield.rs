@@ -220,7 +220,7 @@ impl Shield {
         self.ledger.missed(error);
     }
 
-    /// Forgets everything of an account, as somebody unlocked it.
+    /// Forgets slots and refusals of an account, as somebody unlocked it.
     pub(crate) fn clear(&self, account: &AccountId) {
         self.memory.clear(account);
         tracing::info!(account.tag = account_tag(account), "attempts.cleared");
