@@ -6,12 +6,24 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{AccountId, AttemptRule, Caller, Credentials, GuessTag, IntegrationName, NoAnswer};
+use crate::domain::{AccountId, AttemptRule, Caller, Credentials, GuessTag, IntegrationName, NoAnswer, SignIn};
 use crate::gateway::route::MustChangeRule;
+use crate::gateway::table::Fingerprint;
 use crate::identity::{Answered, Ask, IdentityError, IdentityService, IntegrationRegistry};
 
 /// What stands for a question.
 pub(crate) type Digest = [u8; 32];
+
+/// What separates one question's digest from another's beside the credentials: the fingerprints of the route and of
+/// the institution, so that one that was changed starts with nothing remembered, and who is signing in.
+pub(crate) struct Scope<'a> {
+    pub(crate) route: &'a Fingerprint,
+    pub(crate) institution: &'a Fingerprint,
+    pub(crate) sign_in: SignIn,
+    /// What becomes of "must change" here: one that is refused is never remembered, or it would be refused faster
+    /// than a wrong password.
+    pub(crate) must_change: MustChangeRule,
+}
 
 /// Where a question comes from.
 pub(crate) struct Origin {

@@ -184,14 +184,16 @@ async fn a_stale_password_that_becomes_right_is_let_in_at_its_recheck_or_after_a
 async fn a_hundred_first_calls_at_once_are_one_question_whoever_hangs_up() {
     let alma = alma_with_reader().await;
     let gateway = TestGateway::start(&config(&alma, "")).await;
+    let integrations = ["demo", "one", "two", "three", "four"];
+    register(&gateway, &integrations[1..]).await;
     alma.fault(Fault::Slow(Duration::from_millis(500)));
     let mut first = Connection::open(gateway.soap).await;
     first.send(&request("demo", "reader", "right")).await;
     until("the service is asked about the first", async || alma.requests_about("reader") == 1).await;
     let calls: Vec<_> = (0..100)
-        .map(|_| {
-            let address = gateway.soap;
-            tokio::spawn(async move { told(&exchange(address, &request("demo", "reader", "right")).await) })
+        .map(|n| {
+            let (address, integration) = (gateway.soap, integrations[n % integrations.len()]);
+            tokio::spawn(async move { told(&exchange(address, &request(integration, "reader", "right")).await) })
         })
         .collect();
     drop(first);
