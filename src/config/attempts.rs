@@ -56,6 +56,7 @@ fn read_budgets(section: &Section<'_>, default: &AttemptRule) -> AttemptRule {
         per_account,
         per_integration: section.count("per_integration", default.per_integration.min(per_account), 1..=per_account),
         window: section.span("window", default.window, MINUTE..=DAY),
+        on_the_way: default.on_the_way,
         per_day: section.count("per_day", default.per_day.max(per_account), per_account..=100_000),
         recheck: section.span("recheck", default.recheck, Duration::from_secs(1)..=RECHECK_MAX),
         nodes: default.nodes,

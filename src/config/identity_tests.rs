@@ -216,6 +216,7 @@ fn a_service_takes_the_budgets_of_all_where_it_has_none_of_its_own() {
         per_account: 8,
         per_integration: 3,
         window: Duration::from_hours(1),
+        on_the_way: Duration::ZERO,
         per_day: 40,
         recheck: Duration::from_mins(5),
         nodes: 2,

@@ -338,7 +338,7 @@ impl Verifier {
             self.metrics.identity_asked(asked.name(), "held-back");
             return Err(error);
         }
-        let (caller, rule) = (question.origin.caller(), &used.attempts);
+        let (caller, rule) = (question.origin.caller(), &used.rule());
         let refuses_must_change = question.refuses_must_change();
         let now = self.clock.now();
         let turn = match self.shield.reserve(person, caller, &question.tag, refuses_must_change, rule, now).await {

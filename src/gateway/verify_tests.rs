@@ -17,7 +17,7 @@ use crate::gateway::question::{Asked, IdentityUse, Origin, Scope};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::{CacheSettings, RateSettings, ShieldSettings};
 use crate::gateway::verify::{Verified, Verifier};
-use crate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService};
+use crate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService, Sent};
 use crate::telemetry::Metrics;
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -213,4 +213,17 @@ async fn first_calls_of_many_integrations_at_once_are_one_question() {
         assert_eq!(call.await.expect("no panic"), Verdict::Accept { must_change: false });
     }
     assert_eq!(service.0.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_time_left_is_not_asked_and_is_no_attempt() {
+    let service = Arc::new(Knows::default());
+    let (timeout, attempts) = (Duration::from_secs(5), AttemptRule::default());
+    let asked = Asked::Service(IdentityUse { service: Arc::<Knows>::clone(&service), timeout, attempts });
+    let institution = Institution::parse("01TEST_INST").expect("a code");
+    let account = AccountId::parse(&institution, "reader").expect("an identifier");
+    let credentials = Credentials::new(account, Password::new("right".to_owned())).expect("acceptable");
+    let origin = Origin { source: SOURCE, integration: None };
+    let said = asked.verify(&credentials, &origin, Instant::now()).await.expect_err("there is no time");
+    assert_eq!((said.no_answer, said.sent, service.0.load(Ordering::SeqCst)), (NoAnswer::TimedOut, Sent::No, 0));
 }
