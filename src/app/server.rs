@@ -104,6 +104,7 @@ impl Server {
             foundation.metrics.clone(),
         );
         let gateway = Arc::new(gateway);
+        gateway.begin_counting(&database.attempts()).await;
         let count = keep_ledger(queues.attempts, Arc::new(database.attempts()), stop_writing.clone());
         let ledger_keeper = start_part(&part_ended, count);
         let writer = FlagWriter {

@@ -56,6 +56,7 @@ fn read_budgets(section: &Section<'_>, default: &AttemptRule) -> AttemptRule {
         per_account,
         per_integration: section.count("per_integration", default.per_integration.min(per_account), 1..=per_account),
         window: section.span("window", default.window, MINUTE..=DAY),
+        on_the_way: default.on_the_way,
         per_day: section.count("per_day", default.per_day.max(per_account), per_account..=100_000),
         recheck: section.span("recheck", default.recheck, Duration::from_secs(1)..=RECHECK_MAX),
         nodes: default.nodes,
@@ -95,22 +96,27 @@ fn read_guard(section: &Section<'_>, default: &GuardSettings) -> GuardSettings {
     }
 }
 
-/// One more than the budget may reach the service: the password last accepted has a slot of its own.
+/// What may reach the service at worst must stay below its lock.
 fn check_budget(section: &Section<'_>, own: &Section<'_>, identity: &IdentitySettings) {
     let Some(lock_after) = identity.lock_after.map(NonZeroU32::get) else { return };
-    let most = identity.attempts.per_account;
-    if most + 1 >= lock_after && !own.is_broken("per_account") && !section.is_broken("lock_after") {
-        let text = if lock_after > 2 {
-            format!(
-                "is {lock_after}, but attempts.per_account = {most} lets {} through; write per_account = {} in [identity.attempts] or less",
-                most + 1,
-                lock_after - 2
-            )
-        } else {
-            format!(
-                "is {lock_after}, but the smallest budget, per_account = 1, lets 2 through: no budget keeps a service from locking that locks after so few; have it lock after 3 or more, and write that here"
-            )
-        };
-        section.complain("lock_after", text);
+    let rule = &identity.attempts;
+    let most = rule.at_worst();
+    if most < lock_after || own.is_broken("per_account") || section.is_broken("lock_after") {
+        return;
     }
+    let at_worst = |per_account| AttemptRule { per_account, ..*rule }.at_worst();
+    let nodes = if rule.nodes > 1 { format!(" with nodes = {}", rule.nodes) } else { String::new() };
+    let text = if let Some(fits) = (1..rule.per_account).rev().find(|per_account| at_worst(*per_account) < lock_after) {
+        format!(
+            "is {lock_after}, but attempts.per_account = {}{nodes} lets {most} through; write per_account = {fits} in [identity.attempts] or less",
+            rule.per_account
+        )
+    } else {
+        let least = at_worst(1);
+        format!(
+            "is {lock_after}, but the smallest budget, per_account = 1{nodes}, lets {least} through: no budget keeps a service from locking that locks after so few; have it lock after {} or more, and write that here",
+            least + 1
+        )
+    };
+    section.complain("lock_after", text);
 }

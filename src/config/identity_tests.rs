@@ -188,6 +188,26 @@ fn the_budget_stays_below_the_lock_of_its_service() {
 }
 
 #[test]
+fn what_nodes_let_through_without_each_other_stays_below_the_lock_too() {
+    let text = format!(
+        "[attempts]\nnodes = 2\n[[identity]]\nname = \"accounts\"\nkind = \"alma\"\n{ALMA}\n[identity.attempts]\nper_account = 10\n{INSTITUTION}{ROUTE}"
+    );
+    check_whole(
+        &text,
+        &[
+            "c:3: identity[0].lock_after: is 15, but attempts.per_account = 10 with nodes = 2 lets 17 through; write per_account = 8 in [identity.attempts] or less",
+        ],
+    );
+    check_whole(&text.replace("per_account = 10", "per_account = 8"), &[]);
+    check_whole(
+        &text.replace("nodes = 2", "nodes = 20"),
+        &[
+            "c:3: identity[0].lock_after: is 15, but the smallest budget, per_account = 1 with nodes = 20, lets 21 through: no budget keeps a service from locking that locks after so few; have it lock after 22 or more, and write that here",
+        ],
+    );
+}
+
+#[test]
 fn a_service_takes_the_budgets_of_all_where_it_has_none_of_its_own() {
     let text = "[attempts]\nper_account = 8\nwindow = \"1h\"\nnodes = 2\n[[identity]]\nname = \"other\"\nkind = \"embedded\"\n\
                 [identity.attempts]\nper_integration = 3\n";
@@ -196,6 +216,7 @@ fn a_service_takes_the_budgets_of_all_where_it_has_none_of_its_own() {
         per_account: 8,
         per_integration: 3,
         window: Duration::from_hours(1),
+        on_the_way: Duration::ZERO,
         per_day: 40,
         recheck: Duration::from_mins(5),
         nodes: 2,

@@ -3,6 +3,7 @@
 mod attempts;
 mod call;
 mod canary;
+mod digests;
 mod flagging;
 mod incidents;
 mod leftovers;

@@ -6,12 +6,27 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{AccountId, AttemptRule, Caller, Credentials, GuessTag, IntegrationName, NoAnswer};
+use crate::domain::{AccountId, AttemptRule, Caller, Credentials, GuessTag, IntegrationName, NoAnswer, SignIn};
 use crate::gateway::route::MustChangeRule;
+use crate::gateway::table::Fingerprint;
 use crate::identity::{Answered, Ask, IdentityError, IdentityService, IntegrationRegistry};
+
+/// How far the clocks of nodes and services may be apart.
+const CLOCKS: Duration = Duration::from_secs(5);
 
 /// What stands for a question.
 pub(crate) type Digest = [u8; 32];
+
+/// What separates one question's digest from another's beside the credentials: the fingerprints of the route and of
+/// the institution, so that one that was changed starts with nothing remembered, and who is signing in.
+pub(crate) struct Scope<'a> {
+    pub(crate) route: &'a Fingerprint,
+    pub(crate) institution: &'a Fingerprint,
+    pub(crate) sign_in: SignIn,
+    /// What becomes of "must change" here: one that is refused is never remembered, or it would be refused faster
+    /// than a wrong password.
+    pub(crate) must_change: MustChangeRule,
+}
 
 /// Where a question comes from.
 pub(crate) struct Origin {
@@ -59,6 +74,11 @@ pub struct IdentityUse {
 }
 
 impl IdentityUse {
+    /// What is allowed, with how late a question may reach the service: it may wait for its turn and for a connection.
+    pub(crate) fn rule(&self) -> AttemptRule {
+        AttemptRule { on_the_way: self.timeout + CLOCKS, ..self.attempts }
+    }
+
     /// Under which identifier the service itself knows an account, if it says so in half of the time that a question
     /// has: the other half is the question's own, as both have to fit into a call.
     pub(crate) async fn person(&self, account: &AccountId) -> Option<AccountId> {
@@ -98,6 +118,9 @@ impl Asked {
                 .verify(Some(name), credentials.password(), origin.source, deadline)
                 .await
                 .map(|said| said.answer().into()),
+            Self::Service(_) if deadline <= Instant::now() => {
+                Err(IdentityError::unsent(NoAnswer::TimedOut, "its time was over before it was asked"))
+            }
             Self::Service(IdentityUse { service, .. }) => {
                 let integration = origin.integration.as_ref();
                 timeout_at(deadline, service.verify(Ask { credentials, source: origin.source, integration, deadline }))

@@ -25,7 +25,7 @@ use crate::gateway::usage::{UsageBuffer, UsageKeeper};
 use crate::gateway::verify::Verifier;
 use crate::identity::IntegrationRegistry;
 use crate::soap::Version;
-use crate::store::{Change, News, StoreError};
+use crate::store::{AttemptStore, Change, News, StoreError};
 use crate::telemetry::{CallKind, Metrics};
 
 /// The settings of what calls share.
@@ -162,6 +162,11 @@ impl Gateway {
             }
         }
         self.table.store(Arc::new(table));
+    }
+
+    /// Takes over what the store counts of attempts, before the first call.
+    pub async fn begin_counting(&self, store: &dyn AttemptStore) {
+        self.verifier.shield.begin(store).await;
     }
 
     /// Notes that the store did not answer when it was asked for changes: other nodes may be without it as well.

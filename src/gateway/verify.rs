@@ -8,29 +8,17 @@ use std::time::Duration;
 use moka::future::Cache;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use zeroize::Zeroizing;
 
 use crate::domain::{
-    AccountId, Answer, Caller, Clock, Credentials, GuessFacts, GuessTag, NoAnswer, Rejection, SignIn, Verdict,
+    AccountId, Answer, Caller, Clock, Credentials, GuessFacts, GuessTag, NoAnswer, Rejection, Verdict,
 };
 use crate::gateway::attempts::{CallerRates, Shield};
-use crate::gateway::question::{Asked, Digest, IdentityUse, Origin, Question};
+use crate::gateway::digests::{AccountMark, Digests};
+use crate::gateway::question::{Asked, Digest, IdentityUse, Origin, Question, Scope};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::CacheSettings;
-use crate::gateway::table::Fingerprint;
-use crate::identity::{Answered, IdentityError};
+use crate::identity::{Answered, IdentityError, Sent};
 use crate::telemetry::Metrics;
-
-/// What separates one question's digest from another's beside the credentials: the fingerprints of the route and of
-/// the institution, so that one that was changed starts with nothing remembered, and who is signing in.
-pub(crate) struct Scope<'a> {
-    pub(crate) route: &'a Fingerprint,
-    pub(crate) institution: &'a Fingerprint,
-    pub(crate) sign_in: SignIn,
-    /// What becomes of "must change" here: one that is refused is never remembered, or it would be refused faster
-    /// than a wrong password.
-    pub(crate) must_change: MustChangeRule,
-}
 
 /// What is said of a budget that is spent by attempts of unknown outcome.
 const SPENT: &str = "the attempts are spent, and nobody knows what became of some";
@@ -45,10 +33,6 @@ struct Yes {
     account: AccountMark,
 }
 
-/// What stands for an account in a remembered yes: counting a shared identifier up and down for every call would make
-/// processors wait for each other.
-type AccountMark = [u8; 16];
-
 /// An answer, and what is known of the password where it was refused.
 #[derive(Clone, Copy)]
 struct Heard {
@@ -62,18 +46,32 @@ impl From<Answer> for Heard {
     }
 }
 
+impl From<Yes> for Heard {
+    fn from(yes: Yes) -> Self {
+        Self::from(if yes.must_change { Answer::MustChange } else { Answer::Accepted })
+    }
+}
+
 /// How a question to an identity service ended, for all who joined it.
 struct Landed {
     said: Result<Heard, IdentityError>,
-    /// Whose budget it was asked from.
+    /// Who asked.
     caller: Caller,
 }
 
 impl Landed {
-    fn is_shielded(&self) -> bool {
+    /// What it says to `caller`; `None` when it says nothing to another than who asked: whose budget or share is spent, or
+    /// who is too fast.
+    fn says_to(&self, caller: &Caller) -> Option<Result<Heard, IdentityError>> {
+        if self.caller == *caller {
+            return Some(self.said.clone());
+        }
         match &self.said {
-            Ok(heard) => heard.answer == Answer::Rejected(Rejection::Shielded),
-            Err(error) => error.detail == SPENT,
+            Ok(heard) if heard.answer == Answer::Rejected(Rejection::Shielded) => None,
+            Err(IdentityError { no_answer: NoAnswer::Throttled(_), sent: Sent::No, .. }) => None,
+            // How often a password was refused before is known of each caller by itself.
+            Ok(heard) => Some(Ok(Heard { guess: GuessFacts { repeat: None, ..heard.guess }, ..*heard })),
+            Err(error) => Some(Err(error.clone())),
         }
     }
 }
@@ -100,12 +98,13 @@ impl Verified {
 
 /// The verdict cache and the asks in flight.
 pub(crate) struct Verifier {
-    key: [u8; 32],
+    digests: Digests,
     remembered: Cache<Digest, Yes>,
     /// Grows with every change of any account: what was asked before one is not remembered after it.
     changes: AtomicU64,
-    tag_key: [u8; 32],
-    /// Guesses being asked now.
+    /// Questions of one caller under way.
+    joined: Cache<(Digest, Caller), ()>,
+    /// Guesses being asked now, whoever presents them.
     flights: Cache<(AccountId, GuessTag), ()>,
     pub(crate) shield: Shield,
     rates: CallerRates,
@@ -129,10 +128,18 @@ impl Verifier {
             .time_to_live(settings.ttl)
             .support_invalidation_closures()
             .build();
-        let tag_key = blake3::derive_key("soapgate guesses 1", &key);
-        let flights = Cache::builder().max_capacity(FLIGHTS).build();
-        let changes = AtomicU64::new(0);
-        Self { key, remembered, changes, tag_key, flights, shield, rates, asks, clock, metrics }
+        Self {
+            digests: Digests::new(key),
+            remembered,
+            changes: AtomicU64::new(0),
+            joined: Cache::builder().max_capacity(FLIGHTS).build(),
+            flights: Cache::builder().max_capacity(FLIGHTS).build(),
+            shield,
+            rates,
+            asks,
+            clock,
+            metrics,
+        }
     }
 
     /// Asks about `credentials` whom `asked` gives, for whom it gives, unless a yes is remembered, or a refusal that still stands. Waits
@@ -144,7 +151,7 @@ impl Verifier {
         credentials: Credentials,
         deadline: Instant,
     ) -> Verified {
-        let digest = self.digest(scope, &credentials);
+        let digest = self.digests.question(scope, &credentials);
         if let Some(yes) = self.remembered.get(&digest).await {
             self.metrics.cache_hits.inc();
             return Verified::unasked(Verdict::Accept { must_change: yes.must_change });
@@ -152,7 +159,7 @@ impl Verifier {
         let (asked, origin) = asked();
         let question = Question {
             digest,
-            tag: self.tag(scope, &credentials),
+            tag: self.digests.tag(scope, &credentials),
             must_change: scope.must_change,
             credentials,
             origin,
@@ -217,47 +224,53 @@ impl Verifier {
     /// Forgets every yes for an account, because somebody changed it.
     pub(crate) fn forget(&self, account: &AccountId) {
         self.changes.fetch_add(1, Ordering::SeqCst);
-        let changed = self.mark(account);
+        let changed = self.digests.mark(account);
         // Closures are switched on above, which is all that this can fail for.
         let _ = self.remembered.invalidate_entries_if(move |_, yes| yes.account == changed);
     }
 
+    /// Asks, once for all of one caller who ask the same at the same time.
     async fn ask(&self, asked: Asked, question: Question) -> Result<Heard, NoAnswer> {
-        let before = self.changes.load(Ordering::SeqCst);
-        let digest = question.digest;
-        let answered = self
-            .remembered
-            .try_get_with(digest, async {
-                let changes = self.changes.load(Ordering::SeqCst);
-                let said = match &asked {
-                    Asked::Registry(..) => {
-                        self.put(&asked, &question, question.deadline).await.map(|said| Heard::from(said.answer))
-                    }
-                    Asked::Service(used) => self.ask_service(&asked, used, &question).await,
-                };
-                let said = said.map_err(|error| error.no_answer);
-                let must_change = match (said.map(|heard| heard.answer), question.must_change) {
-                    (Ok(Answer::Accepted), _) => false,
-                    (Ok(Answer::MustChange), MustChangeRule::Accept) => true,
-                    (Ok(Answer::MustChange), MustChangeRule::Refuse) | (Ok(Answer::Rejected(_)) | Err(_), _) => {
-                        return Err(Passing(said));
-                    }
-                };
-                if self.changes.load(Ordering::SeqCst) == changes {
-                    Ok(Yes { must_change, account: self.mark(question.credentials.account()) })
-                } else {
-                    Err(Passing(said))
-                }
-            })
-            .await;
-        if answered.is_ok() && self.changes.load(Ordering::SeqCst) != before {
-            // A change came between the last look at the count and the entry: what it should have ended goes now.
-            self.remembered.invalidate(&digest).await;
-        }
-        match answered {
-            Ok(Yes { must_change: false, .. }) => Ok(Answer::Accepted.into()),
-            Ok(Yes { must_change: true, .. }) => Ok(Answer::MustChange.into()),
+        let key = (question.digest, question.origin.caller());
+        // Nothing is ever kept here: every end is an error, which all who joined are given.
+        let shared =
+            self.joined.try_get_with(key, async { Err::<(), _>(Passing(self.ask_once(&asked, &question).await)) });
+        match shared.await {
+            Ok(()) => Err(NoAnswer::Protocol),
             Err(passing) => passing.0,
+        }
+    }
+
+    async fn ask_once(&self, asked: &Asked, question: &Question) -> Result<Heard, NoAnswer> {
+        // It may have been answered since it was looked for.
+        if let Some(yes) = self.remembered.get(&question.digest).await {
+            return Ok(Heard::from(yes));
+        }
+        let changes = self.changes.load(Ordering::SeqCst);
+        let said = match asked {
+            Asked::Registry(..) => self.put(asked, question, question.deadline).await.map(|said| said.answer.into()),
+            Asked::Service(used) => self.ask_service(asked, used, question).await,
+        };
+        let heard = said.map_err(|error| error.no_answer)?;
+        self.remember(question, heard.answer, changes).await;
+        Ok(heard)
+    }
+
+    /// Remembers a yes, unless something was changed since there were so many `changes`.
+    async fn remember(&self, question: &Question, answer: Answer, changes: u64) {
+        let must_change = match (answer, question.must_change) {
+            (Answer::Accepted, _) => false,
+            (Answer::MustChange, MustChangeRule::Accept) => true,
+            (Answer::MustChange, MustChangeRule::Refuse) | (Answer::Rejected(_), _) => return,
+        };
+        if self.changes.load(Ordering::SeqCst) != changes {
+            return;
+        }
+        let account = self.digests.mark(question.credentials.account());
+        self.remembered.insert(question.digest, Yes { must_change, account }).await;
+        if self.changes.load(Ordering::SeqCst) != changes {
+            // A change came between the look at the count and the entry: what it should have ended goes now.
+            self.remembered.invalidate(&question.digest).await;
         }
     }
 
@@ -286,17 +299,34 @@ impl Verifier {
                 .flights
                 .try_get_with((person.clone(), question.tag), async {
                     let until = Instant::now() + time;
-                    let said = self.attempt(asked, used, person.clone(), question, until).await;
+                    let said = self.attempt_unless_known(asked, used, &person, question, until).await;
                     Err::<(), _>(Landed { said, caller: caller.clone() })
                 })
                 .await;
-            match shared {
-                // Whose budget is spent says nothing about another's.
-                Err(landed) if landed.is_shielded() && landed.caller != caller => {}
-                Err(landed) => return landed.said.clone(),
+            match shared.map_err(|landed| landed.says_to(&caller)) {
+                Err(None) => {}
+                Err(Some(said)) => return said,
                 Ok(()) => return Err(IdentityError::unsent(NoAnswer::Protocol, "a question ended without an end")),
             }
         }
+    }
+
+    /// One attempt, unless another caller's has landed since this one was begun. Its yes is remembered before it lands.
+    async fn attempt_unless_known(
+        &self,
+        asked: &Asked,
+        used: &IdentityUse,
+        person: &AccountId,
+        question: &Question,
+        until: Instant,
+    ) -> Result<Heard, IdentityError> {
+        if let Some(yes) = self.remembered.get(&question.digest).await {
+            return Ok(Heard::from(yes));
+        }
+        let changes = self.changes.load(Ordering::SeqCst);
+        let heard = self.attempt(asked, used, person.clone(), question, until).await?;
+        self.remember(question, heard.answer, changes).await;
+        Ok(heard)
     }
 
     /// One attempt: a slot, the question, and what became of it.
@@ -312,7 +342,7 @@ impl Verifier {
             self.metrics.identity_asked(asked.name(), "held-back");
             return Err(error);
         }
-        let (caller, rule) = (question.origin.caller(), &used.attempts);
+        let (caller, rule) = (question.origin.caller(), &used.rule());
         let refuses_must_change = question.refuses_must_change();
         let now = self.clock.now();
         let turn = match self.shield.reserve(person, caller, &question.tag, refuses_must_change, rule, now).await {
@@ -346,46 +376,6 @@ impl Verifier {
             );
         }
         said
-    }
-
-    /// What stands for a guess: whoever knows the account by whatever identifier, the same password is the same guess.
-    fn tag(&self, scope: &Scope<'_>, credentials: &Credentials) -> GuessTag {
-        let mut hasher = blake3::Hasher::new_keyed(&self.tag_key);
-        hasher.update(scope.institution).update(credentials.password().expose().as_bytes());
-        let mut tag = GuessTag::default();
-        hasher.finalize_xof().fill(&mut tag);
-        tag
-    }
-
-    fn mark(&self, account: &AccountId) -> AccountMark {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        // No institution code holds a NUL.
-        hasher.update(account.institution().as_str().as_bytes()).update(&[0]).update(account.identifier().as_bytes());
-        let mut mark = AccountMark::default();
-        hasher.finalize_xof().fill(&mut mark);
-        mark
-    }
-
-    fn digest(&self, scope: &Scope<'_>, credentials: &Credentials) -> Digest {
-        let account = credentials.account();
-        let parts = [account.institution().as_str(), account.identifier(), credentials.password().expose()];
-        // In one piece, which is hashed faster than many, and wiped. The room is enough, so that it never moves.
-        let room = 2 * size_of::<Fingerprint>() + 1 + parts.iter().map(|part| 8 + part.len()).sum::<usize>();
-        let mut question = Zeroizing::new(Vec::with_capacity(room));
-        question.extend_from_slice(scope.route);
-        question.extend_from_slice(scope.institution);
-        question.push(match scope.sign_in {
-            SignIn::Account => b'a',
-            SignIn::KnownIntegration => b'i',
-        });
-        for part in parts {
-            question.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            question.extend_from_slice(part.as_bytes());
-        }
-        let digest = *blake3::keyed_hash(&self.key, &question).as_bytes();
-        // What a vector has room for is wiped at once, what it holds byte by byte.
-        question.clear();
-        digest
     }
 }
 

@@ -2,20 +2,22 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::{
-    AccountId, Answer, AttemptRule, Clock, Credentials, Institution, NoAnswer, Password, SignIn, Timestamp, Verdict,
+    AccountId, Answer, AttemptRule, Clock, Credentials, Institution, IntegrationName, NoAnswer, Password, Rejection,
+    SignIn, Timestamp, Verdict,
 };
 use crate::gateway::attempts::{CallerRates, Shield};
-use crate::gateway::question::{Asked, IdentityUse, Origin};
+use crate::gateway::question::{Asked, IdentityUse, Origin, Scope};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::{CacheSettings, RateSettings, ShieldSettings};
-use crate::gateway::verify::{Scope, Verifier};
-use crate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService};
+use crate::gateway::verify::{Verified, Verifier};
+use crate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService, Sent};
 use crate::telemetry::Metrics;
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -115,4 +117,113 @@ async fn a_question_that_was_joined_outlives_the_patience_of_whoever_asked_first
     let (first, second) = tokio::join!(ask(&verifier, 3, 5, 1), ask(&verifier, 3, 5, 8));
     assert_eq!(first, Verdict::Undecided(NoAnswer::TimedOut));
     assert_eq!(second, Verdict::Accept { must_change: false });
+}
+
+/// Knows one password, and counts the questions. It says who is meant, and what, a moment later.
+#[derive(Default)]
+struct Knows(AtomicUsize);
+
+const MOMENT: Duration = Duration::from_millis(5);
+
+impl IdentityService for Knows {
+    fn name(&self) -> &'static str {
+        "knows"
+    }
+
+    fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>> {
+        Box::pin(async move {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(MOMENT).await;
+            let throttled = ask.integration.is_some_and(|name| name.to_string().contains("greedy"));
+            if throttled {
+                return Err(IdentityError::unsent(NoAnswer::Throttled(None), "its share is spent"));
+            }
+            let is_right = ask.credentials.password().expose() == "right";
+            Ok(if is_right { Answer::Accepted } else { Answer::Rejected(Rejection::WrongPassword) }.into())
+        })
+    }
+
+    fn person<'a>(&'a self, _: &'a AccountId, _: Instant) -> BoxFuture<'a, Result<Option<AccountId>, IdentityError>> {
+        Box::pin(async {
+            tokio::time::sleep(MOMENT).await;
+            Ok(None)
+        })
+    }
+
+    fn check(&self, _: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
+        Box::pin(std::future::ready(Ok(String::new())))
+    }
+}
+
+async fn ask_as(verifier: &Arc<Verifier>, service: &Arc<Knows>, integration: &str, password: &str) -> Verified {
+    let institution = Institution::parse("01TEST_INST").expect("a code");
+    let account = AccountId::parse(&institution, "reader").expect("an identifier");
+    let credentials = Credentials::new(account, Password::new(password.to_owned())).expect("acceptable");
+    let scope =
+        Scope { route: &[0; 16], institution: &[0; 16], sign_in: SignIn::Account, must_change: MustChangeRule::Accept };
+    let name = format!("AlmaSDK-{integration}-institutionCode-01TEST_INST");
+    let integration = Some(IntegrationName::parse(&name).expect("a name"));
+    let attempts = AttemptRule { recheck: Duration::ZERO, ..AttemptRule::default() };
+    let used = IdentityUse { service: Arc::<Knows>::clone(service), timeout: Duration::from_secs(5), attempts };
+    let asked = || (Asked::Service(used), Origin { source: SOURCE, integration });
+    verifier.verify(&scope, asked, credentials, Instant::now() + Duration::from_secs(8)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_or_share_that_one_integration_has_spent_is_told_to_no_other() {
+    let (verifier, service) = (verifier(), Arc::new(Knows::default()));
+    for guess in 0..4 {
+        let said = ask_as(&verifier, &service, "stuck", &format!("guess {guess}")).await;
+        assert_eq!(said.verdict, Verdict::Reject(Rejection::WrongPassword));
+    }
+    let (stuck, greedy, other) = tokio::join!(
+        ask_as(&verifier, &service, "stuck", "right"),
+        ask_as(&verifier, &service, "greedy", "right"),
+        ask_as(&verifier, &service, "other", "right")
+    );
+    assert_eq!(stuck.verdict, Verdict::Reject(Rejection::Shielded));
+    assert_eq!(greedy.verdict, Verdict::Undecided(NoAnswer::Throttled(None)));
+    assert_eq!(other.verdict, Verdict::Accept { must_change: false });
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_often_a_password_was_refused_is_told_to_who_presented_it_only() {
+    let (verifier, service) = (verifier(), Arc::new(Knows::default()));
+    assert_eq!(ask_as(&verifier, &service, "stuck", "stale").await.guess.repeat, None);
+    let (stuck, other) =
+        tokio::join!(ask_as(&verifier, &service, "stuck", "stale"), ask_as(&verifier, &service, "other", "stale"));
+    assert_eq!(service.0.load(Ordering::SeqCst), 2, "they were one question");
+    assert_eq!(stuck.guess.repeat.map(|repeat| repeat.refusals), Some(2));
+    assert_eq!(other.guess.repeat, None, "it presented it for the first time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_calls_of_many_integrations_at_once_are_one_question() {
+    let (verifier, service) = (verifier(), Arc::new(Knows::default()));
+    let calls: Vec<_> = (0..100)
+        .map(|n| {
+            let (verifier, service) = (Arc::clone(&verifier), Arc::clone(&service));
+            tokio::spawn(async move {
+                tokio::time::sleep(MOMENT / 25 * (n / 2)).await;
+                ask_as(&verifier, &service, &format!("old{}", n % 7), "right").await.verdict
+            })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.expect("no panic"), Verdict::Accept { must_change: false });
+    }
+    assert_eq!(service.0.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_time_left_is_not_asked_and_is_no_attempt() {
+    let service = Arc::new(Knows::default());
+    let (timeout, attempts) = (Duration::from_secs(5), AttemptRule::default());
+    let asked = Asked::Service(IdentityUse { service: Arc::<Knows>::clone(&service), timeout, attempts });
+    let institution = Institution::parse("01TEST_INST").expect("a code");
+    let account = AccountId::parse(&institution, "reader").expect("an identifier");
+    let credentials = Credentials::new(account, Password::new("right".to_owned())).expect("acceptable");
+    let origin = Origin { source: SOURCE, integration: None };
+    let said = asked.verify(&credentials, &origin, Instant::now()).await.expect_err("there is no time");
+    assert_eq!((said.no_answer, said.sent, service.0.load(Ordering::SeqCst)), (NoAnswer::TimedOut, Sent::No, 0));
 }

@@ -1,12 +1,14 @@
 //! Attempts in the database. Whoever reads or changes an account's slots holds its row first, so that nodes that do it
 //! at once do it one after the other; and whoever holds several rows takes them in the order of their subjects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::domain::{AccountId, Caller, Gate, Slot, SlotKind, Timestamp, decide};
+use crate::store::attempt_counts::{AttemptCounts, read_all};
+use crate::store::attempt_person::{join, person, still_is};
 use crate::store::attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId, Taken};
 use crate::store::changes::{self, Change};
 use crate::store::database::{Write, again};
@@ -125,32 +127,10 @@ impl AttemptStore for AttemptTable {
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()> {
         Box::pin(in_time(again(|| self.join_once(alias, person))))
     }
-}
 
-/// What an account is counted under. Not its identifier: that may be a password that somebody typed in the wrong field.
-fn subject(account: &AccountId) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("soapgate attempts of an account 1");
-    // No institution code holds a NUL.
-    hasher.update(account.institution().as_str().as_bytes()).update(&[0]).update(account.identifier().as_bytes());
-    hasher.finalize().to_hex().as_str()[..32].to_owned()
-}
-
-/// The subject of the person behind an account.
-async fn person(write: &mut Write, account: &AccountId) -> Result<String, StoreError> {
-    let connection: &mut AnyConnection = write;
-    let subject = subject(account);
-    let found = sqlx::query("SELECT person FROM attempt_alias WHERE subject = $1")
-        .bind(&subject)
-        .fetch_optional(connection)
-        .await
-        .map_err(StoreError::during("look an identifier's person up"))?;
-    found.as_ref().map_or(Ok(subject), |row| row::text(row, "person"))
-}
-
-/// Makes sure, once the row of `subject` is held, that `account` is still counted under it: another node may have joined
-/// it with another's before.
-async fn still_is(write: &mut Write, account: &AccountId, subject: &str) -> Result<(), StoreError> {
-    if person(write, account).await? == subject { Ok(()) } else { Err(StoreError::conflict()) }
+    fn counts(&self, most: usize) -> AttemptFuture<'_, AttemptCounts> {
+        Box::pin(read_all(&self.database, most))
+    }
 }
 
 /// The subject that a slot is counted under; `None` when it is gone.
@@ -165,7 +145,7 @@ async fn subject_of(write: &mut Write, slot: &SlotId) -> Result<Option<String>, 
 }
 
 /// Takes the account's row, without a reservation: who else wants it waits until this write ends.
-async fn hold(write: &mut Write, person: &str) -> Result<(), StoreError> {
+pub(crate) async fn hold(write: &mut Write, person: &str) -> Result<(), StoreError> {
     let connection: &mut AnyConnection = write;
     // Where there is none yet somebody may be about to add it.
     sqlx::query(
@@ -251,7 +231,7 @@ async fn insert(write: &mut Write, person: &str, taken: &Taken) -> Result<(), St
     .map_err(StoreError::during("reserve an attempt"))
 }
 
-fn read(row: &AnyRow) -> Result<Taken, StoreError> {
+pub(crate) fn read(row: &AnyRow) -> Result<Taken, StoreError> {
     let kind = row::text(row, "kind")?;
     let kind = SlotKind::ALL.into_iter().find(|known| known.label() == kind);
     let kind = kind.ok_or_else(|| StoreError::unreadable("kind"))?;
@@ -313,58 +293,6 @@ pub(crate) async fn clear(write: &mut Write, account: &AccountId) -> Result<(), 
         .await
         .map(drop)
         .map_err(StoreError::during("forget attempts"))
-}
-
-/// Forgets everything that is counted for the person behind `account`, and which identifiers are theirs; gives how many
-/// rows there were. A digest of an identifier is a trace too: whoever guesses the identifier can find it.
-pub(crate) async fn forget(write: &mut Write, account: &AccountId) -> Result<u64, StoreError> {
-    let (own, person) = (subject(account), person(write, account).await?);
-    let connection: &mut AnyConnection = write;
-    let mut rows = 0;
-    for statement in [
-        "DELETE FROM attempt_slot WHERE subject IN ($1, $2)",
-        "DELETE FROM attempt_account WHERE subject IN ($1, $2)",
-        "DELETE FROM attempt_alias WHERE subject IN ($1, $2) OR person IN ($1, $2)",
-    ] {
-        let done = sqlx::query(statement)
-            .bind(&own)
-            .bind(&person)
-            .execute(&mut *connection)
-            .await
-            .map_err(StoreError::during("forget an account's attempts"))?;
-        rows += done.rows_affected();
-    }
-    Ok(rows)
-}
-
-async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<(), StoreError> {
-    let (before, person, own) = (person(write, alias).await?, person(write, with).await?, subject(alias));
-    if before == person || person == own {
-        return Ok(());
-    }
-    for held in BTreeSet::from([&before, &person, &own]) {
-        hold(write, held).await?;
-    }
-    still_is(write, alias, &before).await?;
-    still_is(write, with, &person).await?;
-    let connection: &mut AnyConnection = write;
-    // Whoever was counted under the alias is counted under the person too: no chain is ever longer than one.
-    for statement in [
-        "INSERT INTO attempt_alias (subject, person) VALUES ($1, $2) \
-         ON CONFLICT (subject) DO UPDATE SET person = excluded.person",
-        "UPDATE attempt_alias SET person = $2 WHERE person = $1",
-        "UPDATE attempt_slot SET subject = $2 WHERE subject = $1",
-        "UPDATE attempt_account SET touched_at = \
-         (SELECT MAX(touched_at) FROM attempt_account WHERE subject IN ($1, $2)) WHERE subject = $2",
-    ] {
-        sqlx::query(statement)
-            .bind(&own)
-            .bind(&person)
-            .execute(&mut *connection)
-            .await
-            .map_err(StoreError::during("join two identifiers"))?;
-    }
-    Ok(())
 }
 
 /// A few accounts that nothing is counted for any more.

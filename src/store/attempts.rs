@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use crate::domain::{AccountId, AttemptRule, Caller, Gate, Slot, SlotKind, Timestamp};
-use crate::store::StoreError;
+use crate::store::{AttemptCounts, StoreError};
 
 /// A future behind the port.
 pub type AttemptFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -93,4 +93,7 @@ pub trait AttemptStore: Send + Sync {
 
     /// Counts `alias` under `person` from now on, with what was counted under it.
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()>;
+
+    /// What is counted now, of `most` people at most.
+    fn counts(&self, most: usize) -> AttemptFuture<'_, AttemptCounts>;
 }

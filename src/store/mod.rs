@@ -4,6 +4,8 @@
 
 mod accounts;
 mod archive;
+mod attempt_counts;
+mod attempt_person;
 mod attempt_table;
 mod attempts;
 mod changes;
@@ -33,6 +35,7 @@ mod usage_rows;
 
 pub use accounts::{AccountChange, AccountRecord, AccountTable, NewAccountRecord};
 pub use archive::{Archive, ArchiveError, Copied, Restored};
+pub use attempt_counts::{AttemptCount, AttemptCounts};
 pub use attempt_table::AttemptTable;
 pub use attempts::{AttemptFuture, AttemptStore, Reservation, Reserved, Settled, Settlement, SlotId, Taken};
 pub use changes::{Change, ChangeTable};

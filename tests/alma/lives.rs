@@ -6,9 +6,10 @@ use soapgate::store::DatabaseUrl;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_life_behind_two_nodes_sends_more_than_the_budget() {
     sqlx::any::install_default_drivers();
-    for seed in 0..3 {
+    for seed in 0..4 {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("soapgate.db");
-        live(seed, 60, &DatabaseUrl::Sqlite(file.clone()), &format!("sqlite:{}?mode=rwc", file.display())).await;
+        let url = format!("sqlite:{}?mode=rwc", file.display());
+        live(seed, 120, &DatabaseUrl::Sqlite(file), &url).await;
     }
 }

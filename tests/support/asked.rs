@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use soapgate::domain::{AttemptRule, DAY, Timestamp};
 
+use crate::support::pair::Patience;
 use crate::support::scribe::Outcome;
 
 /// A question.
@@ -27,14 +28,15 @@ pub(crate) struct Asked {
 /// All questions since the account's service was first asked.
 pub(crate) struct History {
     rule: AttemptRule,
+    patience: Patience,
     all: Vec<Asked>,
     /// So many were made void by an unlock.
     void: usize,
 }
 
 impl History {
-    pub(crate) fn new(rule: AttemptRule) -> Self {
-        Self { rule, all: Vec::new(), void: 0 }
+    pub(crate) fn new(rule: AttemptRule, patience: Patience) -> Self {
+        Self { rule, patience, all: Vec::new(), void: 0 }
     }
 
     pub(crate) fn add(&mut self, asked: &[Asked]) {
@@ -62,12 +64,18 @@ impl History {
     fn budgets(&self, caller: u8, now: Timestamp) -> [Budget; 3] {
         let [latest, certain] = self.last_success();
         let rule = &self.rule;
-        let window = || self.counted(rule.window, now);
+        // Its slot counts for longer than what it is for.
+        let window = || self.counted(rule.counted_window(), now);
+        let is_in_window = |asked: &Asked| now.since(asked.at) < rule.window;
         let day = || self.counted(DAY, now);
         let is_by = |asked: &&Asked| asked.callers.contains(&caller);
         [
-            Budget::of(window(), |_| true, rule.per_account),
-            Budget::of(window().filter(is_by), |asked| asked.callers.len() == 1, rule.per_integration),
+            Budget::of(window(), is_in_window, rule.per_account),
+            Budget::of(
+                window().filter(is_by),
+                |asked| is_in_window(asked) && asked.callers.len() == 1,
+                rule.per_integration,
+            ),
             Budget::of(
                 day().filter(|asked| certain.is_none_or(|last| asked.at >= last)),
                 |asked| latest.is_none_or(|last| asked.at > last),
@@ -78,21 +86,31 @@ impl History {
 
     /// Whether a caller may be told no although nobody asks: refusals have spent one of its budgets.
     pub(crate) fn may_be_spent(&self, caller: u8, now: Timestamp) -> bool {
-        self.budgets(caller, now).iter().any(|budget| budget.refused >= budget.most && !budget.has_unknown)
+        self.budgets(caller, now).iter().any(|budget| match self.patience {
+            Patience::Long => budget.refused >= budget.most && !budget.has_unknown,
+            // A node that counts alone has its share, and may not know of what another asked.
+            Patience::Short => budget.refused >= budget.most / usize::try_from(self.rule.nodes).expect("few"),
+        })
     }
 
     /// Whether a budget of a caller is spent and an attempt of unknown outcome is in its way.
     pub(crate) fn has_unknown_in_the_way(&self, caller: u8, now: Timestamp) -> bool {
-        self.budgets(caller, now).iter().any(|budget| budget.taken >= budget.most && budget.has_unknown)
+        let is_known = self.patience == Patience::Long;
+        is_known && self.budgets(caller, now).iter().any(|budget| budget.taken >= budget.most && budget.has_unknown)
     }
 
     /// Holds the rule over what reached the service until `now`; `own` is how often the password last accepted may have
     /// taken its own slot.
     pub(crate) fn check(&self, now: Timestamp, own: usize) {
         let rule = &self.rule;
-        let most = |budget: u32| usize::try_from(budget).expect("a small number");
+        // A node that counts alone may add its share to what the other counts.
+        let most = |budget: u32| {
+            let alone = if self.patience == Patience::Short { budget / rule.nodes } else { 0 };
+            usize::try_from(budget + alone).expect("a small number")
+        };
+        let own_in_window = if self.patience == Patience::Short { 2 } else { 1 };
         let in_window = self.counted(rule.window, now).count();
-        assert!(in_window <= most(rule.per_account) + 1, "{in_window} in a window: {:?}", self.all);
+        assert!(in_window <= most(rule.per_account) + own_in_window, "{in_window} in a window: {:?}", self.all);
         for caller in 0..=u8::MAX {
             let must_be_by =
                 |asked: &&Asked| asked.callers.len() == 1 && asked.callers.contains(&caller) && !asked.may_be_own;

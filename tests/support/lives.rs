@@ -1,7 +1,8 @@
 //! Random lives of one account behind two nodes of one store, under budgets of every size: calls, crowds of them, callers
-//! that hang up, a service that does not answer, changed passwords, unlocks, nodes that are started again or killed. What
-//! the service may have counted as failed sign-ins stays within the budget in every window, the store knows of each of
-//! them, nobody is told no because of an outage, and a day later the right password is let in.
+//! that hang up, a service that is slow or does not answer, changed passwords, unlocks, a store that is slow, nodes that
+//! are started again or killed. What the service may have counted as failed sign-ins stays within the budget in every
+//! window, the store knows of each of them, nobody is told no because of an outage, and a day later the right password is
+//! let in. Where sign-ins do not wait for a slow store, nodes count alone meanwhile, and what is promised then is less.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,10 +10,9 @@ use std::time::Duration;
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use sqlx::{AnyConnection, Connection as _};
+use sqlx::{AnyConnection, Connection as _, Executor as _};
 
-use soapgate::config::Settings;
-use soapgate::domain::{AccountId, AttemptRule, Clock, DAY, Institution, IntegrationName, Password, Timestamp};
+use soapgate::domain::{AttemptRule, Clock, DAY, IntegrationName, Password, Timestamp};
 use soapgate::operator::Secret;
 use soapgate::store::DatabaseUrl;
 
@@ -20,34 +20,18 @@ use crate::support::asked::{Asked, History};
 use crate::support::client::{Connection, exchange};
 use crate::support::clock::TestClock;
 use crate::support::fake::fault::Fault;
-use crate::support::gateway::{Population, TestGateway};
+use crate::support::pair::{LATEST, Node, Patience, USER, account, caller, password, start_pair};
 use crate::support::scribe::{Outcome, Scribe};
 use crate::support::signin::{Told, request, told};
 use crate::support::step::{Call, Health, Step, rule, step};
 use crate::support::until::until;
 
-const USER: &str = "reader";
-
-struct Node {
-    gateway: TestGateway,
-    /// Requests that it was sent.
-    sent: u64,
-    /// The password that it must ask about whatever was guessed: the one last accepted, as long as it was right.
-    knows: Option<u8>,
-    /// Passwords that were accepted since it was started.
-    accepted: BTreeSet<u8>,
-    /// Guesses of which the last that it heard may be a refusal.
-    refused: BTreeSet<u8>,
-}
-
-impl Node {
-    fn new(gateway: TestGateway) -> Self {
-        Self { gateway, sent: 0, knows: None, accepted: BTreeSet::new(), refused: BTreeSet::new() }
-    }
-}
+/// Has every write of attempts wait, on either kind of database.
+const HOLD: &str = "BEGIN; UPDATE attempt_account SET touched_at = touched_at";
 
 struct Life {
     rule: AttemptRule,
+    patience: Patience,
     clock: Arc<TestClock>,
     service: Scribe,
     health: Health,
@@ -66,14 +50,15 @@ struct Life {
 /// the same steps.
 #[expect(clippy::print_stdout, reason = "shown when a life fails")]
 pub(crate) async fn live(seed: u64, steps: usize, url: &DatabaseUrl, driver_url: &str) {
-    println!("a life of {steps} steps with seed {seed}");
+    let patience = if seed % 4 == 3 { Patience::Short } else { Patience::Long };
+    println!("a life of {steps} steps with seed {seed}, patience {patience:?}");
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &key));
     let steps = proptest::collection::vec(step(), steps).new_tree(&mut runner).expect("steps").current();
     let rule = rule().new_tree(&mut runner).expect("a rule").current();
     println!("{rule:?}");
-    let mut life = Box::pin(Life::begin(rule, url, driver_url)).await;
+    let mut life = Box::pin(Life::begin(rule, patience, url, driver_url)).await;
     for (at, step) in steps.iter().enumerate() {
         println!("{at}: {step:?}");
         Box::pin(life.step(step)).await;
@@ -83,58 +68,21 @@ pub(crate) async fn live(seed: u64, steps: usize, url: &DatabaseUrl, driver_url:
     Box::pin(life.end()).await;
 }
 
-fn password(guess: u8) -> String {
-    format!("guess {guess}")
-}
-
-fn caller(number: u8) -> String {
-    format!("caller{number}")
-}
-
-fn account() -> AccountId {
-    AccountId::parse(&Institution::parse("01DEMO_INST").expect("a code"), USER).expect("an identifier")
-}
-
 impl Life {
-    async fn begin(rule: AttemptRule, url: &DatabaseUrl, driver_url: &str) -> Self {
+    async fn begin(rule: AttemptRule, patience: Patience, url: &DatabaseUrl, driver_url: &str) -> Self {
         let clock = Arc::new(TestClock::default());
         let service = Scribe::start(USER, &password(0)).await;
-        let AttemptRule { per_account, per_integration, nodes, .. } = rule;
-        let config = service.config(&format!(
-            "[attempts]\nnodes = {nodes}\nper_account = {per_account}\nper_integration = {per_integration}\n"
-        ));
-        let integrations: String = (0..6)
-            .map(|number| {
-                let name = format!("AlmaSDK-{}-institutionCode-01DEMO_INST", caller(number));
-                format!("[[integration]]\nname = \"{name}\"\nsecret = \"integration-demo\"\n")
-            })
-            .collect::<Vec<_>>()
-            .concat();
-        let population = Population::read(&format!("institution = \"01DEMO_INST\"\n{integrations}"));
-        let tune = |settings: &mut Settings| {
-            settings.database_url = url.clone();
-            settings.cache.ttl = Duration::ZERO;
-            // What a slow machine does to these is not what is looked at here.
-            settings.shield.store_wait = Duration::from_secs(10);
-            settings.shield.rates.per_source = 100_000;
-            settings.shield.rates.per_integration = 100_000;
-            settings.identities[0].guard.outages = u32::MAX;
-            settings.identities[0].timeout = Duration::from_millis(400);
-        };
-        let mut nodes = Vec::new();
-        for populations in [std::slice::from_ref(&population), &[]] {
-            let gateway = TestGateway::start_apart(&config, populations, clock.clone(), tune).await;
-            nodes.push(Node::new(gateway));
-        }
+        let nodes = start_pair(&rule, patience, &service, &clock, url).await;
         Self {
             rule,
+            patience,
             clock,
             service,
             health: Health::Fine,
             right: 0,
             nodes,
             slots: AnyConnection::connect(driver_url).await.expect("the database"),
-            history: History::new(rule),
+            history: History::new(rule, patience),
             own_taken: Vec::new(),
             strays: Vec::new(),
             marks: 0,
@@ -145,15 +93,21 @@ impl Life {
     async fn end(mut self) {
         self.step(&Step::Service(Health::Fine)).await;
         for node in 0..self.nodes.len() {
-            self.clock.advance(DAY);
+            self.clock.advance(DAY + LATEST);
             let (address, bytes) = self.send(Call { node, caller: 0, guess: self.right });
-            assert_eq!(told(&exchange(address, &bytes).await), Told::Yes, "the right password, a day later");
+            match self.patience {
+                Patience::Long => assert_eq!(told(&exchange(address, &bytes).await), Told::Yes, "a day later"),
+                // A share may be nothing.
+                Patience::Short => {
+                    until("it is let in", async || told(&exchange(address, &bytes).await) == Told::Yes).await;
+                }
+            }
             self.note(&[Call { node, caller: 0, guess: self.right }], Heard::ByAll);
             self.settled().await;
             self.check();
         }
         for node in self.nodes {
-            assert_eq!(node.gateway.metric("soapgate_attempts_alone", "").await, 0, "the store was never away");
+            assert_eq!(node.gateway.metric("soapgate_attempts_alone", "").await, 0, "the store is not away");
             node.gateway.server.stop().await.expect("it stops");
         }
         self.slots.close().await.expect("closed");
@@ -161,14 +115,17 @@ impl Life {
 
     async fn step(&mut self, step: &Step) {
         match step {
-            Step::Call(call) => self.call(*call).await,
+            Step::Call(call) => self.call(*call, 0).await,
             Step::Change(guess) => {
                 self.right = *guess;
                 self.service.set_password(&password(*guess));
             }
-            Step::Crowd(calls) => self.crowd(calls).await,
+            Step::Crowd(calls) => self.crowd(calls, Store::Answers).await,
             Step::HangUp(call) => self.hang_up(*call).await,
+            // What a node counted alone is gone with it.
+            Step::Kill(at, ..) if self.patience == Patience::Short => self.restart(*at).await,
             Step::Kill(node, calls, after) => self.kill(*node, calls, Duration::from_millis(*after)).await,
+            Step::Late(call, seconds) => self.call(*call, *seconds).await,
             Step::Service(health) => {
                 self.health = *health;
                 self.service.fault(match health {
@@ -178,14 +135,17 @@ impl Life {
                     Health::Slow => Fault::Slow(Duration::from_millis(30)),
                 });
             }
-            Step::Restart(at) => {
-                let node = self.nodes.remove(*at);
-                let gateway = node.gateway.restart().await;
-                self.nodes.insert(*at, Node::new(gateway));
-            }
+            Step::Restart(at) => self.restart(*at).await,
+            Step::SlowStore(calls) => self.crowd(calls, Store::IsSlow).await,
             Step::Unlock => self.unlock().await,
             Step::Wait(minutes) => self.clock.advance(Duration::from_mins(u64::from(*minutes))),
         }
+    }
+
+    async fn restart(&mut self, at: usize) {
+        let node = self.nodes.remove(at);
+        let gateway = node.gateway.restart().await;
+        self.nodes.insert(at, Node::new(gateway));
     }
 
     fn send(&mut self, call: Call) -> (std::net::SocketAddr, Vec<u8>) {
@@ -194,11 +154,20 @@ impl Life {
         (node.gateway.soap, request(&caller(call.caller), USER, &password(call.guess)))
     }
 
-    async fn call(&mut self, call: Call) {
-        let must_ask = self.nodes[call.node].knows == Some(call.guess) && !self.own_is_taken();
+    /// Signs in; the clock moves on meanwhile.
+    async fn call(&mut self, call: Call, seconds: u8) {
+        // A node that counts alone may not know that the slot of its own was given back on another.
+        let must_ask =
+            self.patience == Patience::Long && self.nodes[call.node].knows == Some(call.guess) && !self.own_is_taken();
+        let before = self.clock.now();
         let was_refused = self.nodes[call.node].refused.contains(&call.guess);
         let (address, bytes) = self.send(call);
-        let told = told(&exchange(address, &bytes).await);
+        let moves = async {
+            tokio::time::sleep(Duration::from_millis(u64::from(seconds))).await;
+            self.clock.advance(Duration::from_secs(u64::from(seconds)));
+        };
+        let (reply, ()) = tokio::join!(exchange(address, &bytes), moves);
+        let told = told(&reply);
         let asked = self.note(&[call], Heard::ByAll);
         assert!(asked.len() <= 1, "one call asked twice: {asked:?}");
         match asked.first().map(|asked| asked.outcome) {
@@ -209,23 +178,38 @@ impl Life {
                 assert!(!must_ask, "the password last accepted is always asked");
                 assert_ne!(told, Told::Yes, "nobody else says yes");
                 if told == Told::No && !was_refused {
-                    let now = self.clock.now();
-                    assert!(self.history.may_be_spent(call.caller, now), "nobody refused it, and no budget is spent");
-                    let unknown = self.history.has_unknown_in_the_way(call.caller, now);
+                    assert!(
+                        self.history.may_be_spent(call.caller, before),
+                        "nobody refused it, and no budget is spent"
+                    );
+                    let unknown = self.history.has_unknown_in_the_way(call.caller, self.clock.now());
                     assert!(!unknown, "an outage read as a refusal");
                 }
             }
         }
     }
 
-    async fn crowd(&mut self, calls: &[Call]) {
+    async fn crowd(&mut self, calls: &[Call], store: Store) {
+        if store == Store::IsSlow {
+            self.slots.execute(HOLD).await.expect("nobody else writes for long");
+        }
         let before: Vec<BTreeSet<u8>> = self.nodes.iter().map(|node| node.refused.clone()).collect();
         let mut answers = tokio::task::JoinSet::new();
         for call in calls {
             let (call, (address, bytes)) = (*call, self.send(*call));
             answers.spawn(async move { (call, told(&exchange(address, &bytes).await)) });
         }
+        if store == Store::IsSlow {
+            // Longer than the short patience, and not as long as a question may take.
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            self.slots.execute("ROLLBACK").await.expect("ended");
+        }
         let answers = answers.join_all().await;
+        for node in &self.nodes {
+            let is_alone = async || node.gateway.metric("soapgate_attempts_alone", "").await == 1;
+            assert!(self.patience == Patience::Short || !is_alone().await, "it would have waited longer");
+            until("it has told the store", async || !is_alone().await).await;
+        }
         let asked = self.note(calls, Heard::ByAll);
         assert!(asked.len() <= calls.len(), "{} calls asked {} times", calls.len(), asked.len());
         for (call, told) in answers {
@@ -331,7 +315,7 @@ impl Life {
     }
 
     fn own_is_taken(&self) -> bool {
-        self.own_taken.iter().any(|at| self.clock.now().since(*at) < self.rule.window)
+        self.own_taken.iter().any(|at| self.clock.now().since(*at) < self.rule.counted_window())
     }
 
     /// Unlocks the account, and waits until both nodes know: of an integration that was registered after it they have
@@ -350,8 +334,7 @@ impl Life {
                 exchange(node.gateway.soap, &request(&mark, "", "")).await.status() == 200
             })
             .await;
-            node.knows = None;
-            (node.accepted, node.refused) = Default::default();
+            node.refused = BTreeSet::new();
         }
         operator.database.close().await;
         self.history.unlock();
@@ -382,6 +365,13 @@ impl Life {
     fn check(&self) {
         self.history.check(self.clock.now(), self.own_taken.len());
     }
+}
+
+/// What the store does meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Store {
+    Answers,
+    IsSlow,
 }
 
 /// Whether whoever asked heard what the service said.

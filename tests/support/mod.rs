@@ -10,6 +10,7 @@ pub(crate) mod gateway;
 pub(crate) mod lives;
 pub(crate) mod log;
 pub(crate) mod messages;
+pub(crate) mod pair;
 pub(crate) mod process;
 pub(crate) mod scribe;
 pub(crate) mod signin;

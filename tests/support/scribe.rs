@@ -40,7 +40,7 @@ impl Scribe {
             "server = {{ listen = \"127.0.0.1:0\" }}\nconsole = {{ listen = \"127.0.0.1:0\" }}\n\
              management = {{ listen = \"127.0.0.1:0\" }}\n\
              [[identity]]\nname = \"alma\"\nkind = \"alma\"\nbase_url = \"http://{}\"\napi_key = \"a key\"\n\
-             second_look = false\nrequests_per_second = 100000\n\
+             second_look = false\nlock_after = 0\nrequests_per_second = 100000\n\
              [[institution]]\ncode = \"01DEMO_INST\"\nidentity = \"alma\"\n[[route]]\ncontract = \"alma\"\n{more}",
             self.0.address(),
         )

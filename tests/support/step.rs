@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use soapgate::domain::AttemptRule;
 
+use crate::support::pair::LATEST;
+
 /// A sign-in through one of two nodes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
@@ -20,6 +22,8 @@ pub(crate) enum Step {
     Change(u8),
     /// Many sign in at once.
     Crowd(Vec<Call>),
+    /// Somebody signs in and hears the answer so many seconds later.
+    Late(Call, u8),
     /// Somebody signs in and does not wait for the answer.
     HangUp(Call),
     /// A node is killed so many milliseconds after many have signed in there, and started again.
@@ -28,6 +32,8 @@ pub(crate) enum Step {
     Service(Health),
     /// A node is started again.
     Restart(usize),
+    /// Many sign in while the store does not answer for a moment.
+    SlowStore(Vec<Call>),
     /// An operator unlocks the account.
     Unlock,
     /// Minutes go by.
@@ -61,6 +67,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             Step::Kill(node, calls.into_iter().map(|call| Call { node, ..call }).collect(), after)
         }),
         2 => (0..2_usize).prop_map(Step::Restart),
+        6 => (call(), 0..6_u8).prop_map(|(call, late)| Step::Late(call, late)),
+        2 => prop::collection::vec(call(), 2..8).prop_map(Step::SlowStore),
         1 => Just(Step::Unlock),
         12 => (0..25_u8).prop_map(Step::Wait),
     ]
@@ -69,9 +77,11 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 /// A rule with budgets of any size.
 pub(crate) fn rule() -> impl Strategy<Value = AttemptRule> {
     (1..=10_u32).prop_flat_map(|per_account| {
-        (1..=per_account).prop_map(move |per_integration| AttemptRule {
+        (1..=per_account, per_account..=40).prop_map(move |(per_integration, per_day)| AttemptRule {
             per_account,
             per_integration,
+            per_day,
+            on_the_way: LATEST,
             nodes: 2,
             ..AttemptRule::default()
         })

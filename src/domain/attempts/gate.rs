@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::attempts::{AttemptRule, Caller, Slot, SlotKind};
 use crate::domain::{NoAnswer, Rejection, Timestamp, Verdict};
 
-/// The span of the daily budget. Slots are kept as long as this or the window, whichever is longer.
+/// The span of the daily budget, and of the longest window.
 pub const DAY: Duration = Duration::from_hours(24);
 
 /// Whether an attempt may be made.
@@ -49,7 +49,7 @@ pub fn decide<'a>(
     rule: &AttemptRule,
     now: Timestamp,
 ) -> Gate {
-    let in_window = |slot: &&Slot| now.since(slot.at) < rule.window;
+    let in_window = |slot: &&Slot| now.since(slot.at) < rule.counted_window();
     // A slot of the very moment of the success may have come after it.
     let in_day = |slot: &&Slot| now.since(slot.at) < DAY && last_success.is_none_or(|success| slot.at >= success);
     let own_is_free = || !slots.clone().filter(in_window).any(|slot| slot.kind == SlotKind::Own);
@@ -144,6 +144,19 @@ mod tests {
         // A success does not open the window: the service may count on.
         let ten: Vec<Slot> = (0..10).map(|n| slot(5, &n.to_string(), SlotKind::First)).collect();
         assert_eq!(gate(&ten, Some(1), SlotKind::First, "a"), CLOSED);
+    }
+
+    #[test]
+    fn a_slot_counts_until_its_password_has_left_the_services_own_window_however_late_it_came_there() {
+        let rule = AttemptRule { on_the_way: Duration::from_mins(2), ..AttemptRule::default() };
+        let opens = |minutes, kind| {
+            let mut slots: Vec<Slot> = (0..10).map(|n| slot(minutes, &n.to_string(), SlotKind::First)).collect();
+            slots.push(slot(minutes, "a", SlotKind::Own));
+            decide(&slots.iter(), None, kind, &Caller::stored("a"), &rule, NOW)
+        };
+        for kind in SlotKind::ALL {
+            assert_eq!((opens(31, kind), opens(32, kind)), (CLOSED, Gate::Open(kind)));
+        }
     }
 
     #[test]

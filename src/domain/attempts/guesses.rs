@@ -8,7 +8,8 @@ use crate::domain::{Rejection, Repeat, Timestamp};
 
 /// The longest time for which a refusal stands before the same password is asked again.
 pub const RECHECK_MAX: Duration = Duration::from_hours(6);
-/// Guesses remembered for one account. One that is forgotten only takes a slot when it comes again.
+/// Guesses remembered for one account; the one that need not be remembered any longer goes first, so that one that is
+/// refused again and again outlasts many that came once. One that is forgotten only takes a slot when it comes again.
 const REMEMBERED: usize = 64;
 /// Callers of one guess that are told apart.
 const CALLERS: usize = 16;
@@ -48,6 +49,13 @@ struct Guess {
     refusals: Vec<Refusals>,
 }
 
+impl Guess {
+    /// Once it is due it stays remembered for as long again, so that it is known to be asked again when it comes.
+    fn remembered_until(&self) -> Timestamp {
+        self.asked_at.after(self.stands_for.saturating_mul(2))
+    }
+}
+
 /// The refusals of one guess of one caller since that was last let in.
 #[derive(Clone, Debug)]
 struct Refusals {
@@ -60,14 +68,15 @@ struct Refusals {
 #[derive(Clone, Debug, Default)]
 pub struct Guesses {
     remembered: Vec<Guess>,
-    last_accepted: Option<GuessTag>,
+    /// The password last accepted, and when that was.
+    last_accepted: Option<(GuessTag, Timestamp)>,
 }
 
 impl Guesses {
     /// What to do with a guess at `now`. `refuses_must_change` is the route's rule.
     #[must_use]
     pub fn recall(&self, tag: &GuessTag, refuses_must_change: bool, now: Timestamp) -> Recall {
-        let own = self.last_accepted.as_ref() == Some(tag);
+        let own = self.last_accepted.is_some_and(|(accepted, _)| accepted == *tag);
         let Some(guess) = self.remembered.iter().find(|guess| guess.tag == *tag) else {
             return Recall::Ask(if own { SlotKind::Own } else { SlotKind::First });
         };
@@ -103,18 +112,21 @@ impl Guesses {
         };
         match said {
             Said::Accepted => {
-                self.last_accepted = Some(tag);
+                self.last_accepted = Some((tag, now));
                 // What the caller presented before says nothing any more.
                 for guess in &mut self.remembered {
                     guess.refusals.retain(|refusals| refusals.by != *caller);
                 }
                 return None;
             }
-            Said::MustChange => self.last_accepted = Some(tag),
+            Said::MustChange => self.last_accepted = Some((tag, now)),
             Said::Refused(_) | Said::Unknown => {}
         }
         if self.remembered.len() >= REMEMBERED {
-            self.remembered.remove(0);
+            let ends = self.remembered.iter().enumerate().min_by_key(|(_, guess)| guess.remembered_until());
+            if let Some(at) = ends.map(|(at, _)| at) {
+                self.remembered.remove(at);
+            }
         }
         // An outage in between ends nothing.
         let mut refusals = before.map(|guess| guess.refusals).unwrap_or_default();
@@ -138,14 +150,19 @@ impl Guesses {
                 self.remembered.push(guess);
             }
         }
-        self.last_accepted = self.last_accepted.or(other.last_accepted);
+        self.last_accepted = self.last_accepted.into_iter().chain(other.last_accepted).max_by_key(|(_, at)| *at);
     }
 
     /// Whether a refusal still stands, or nobody knows what became of a guess.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        // Once it is due it stays remembered for as long again, so that it is known to be asked again when it comes.
-        self.remembered.iter().any(|guess| now.since(guess.asked_at) < guess.stands_for.saturating_mul(2))
+        self.remembered.iter().any(|guess| now < guess.remembered_until())
+    }
+
+    /// When a password was last accepted.
+    #[must_use]
+    pub fn accepted_at(&self) -> Option<Timestamp> {
+        self.last_accepted.map(|(_, at)| at)
     }
 }
 
@@ -242,6 +259,19 @@ mod tests {
         }
         assert_eq!(guesses.remembered.len(), REMEMBERED);
         assert!(guesses.is_live(at(19)) && !guesses.is_live(at(20)));
+    }
+
+    #[test]
+    fn a_guess_that_is_refused_again_and_again_outlasts_many_that_came_once() {
+        let mut guesses = noted(&[(WRONG, NO, 0), (WRONG, NO, 10)]);
+        for n in 0..1_000_u16 {
+            let mut tag = GuessTag::default();
+            tag[..2].copy_from_slice(&n.to_le_bytes());
+            let said = Said::Refused(Rejection::Unacceptable);
+            guesses.note(tag, said, &caller(), &AttemptRule::default(), at(11));
+        }
+        assert_eq!(guesses.recall(&WRONG, false, at(29)), Recall::Refused(Rejection::WrongPassword));
+        assert_eq!(guesses.recall(&WRONG, false, at(30)), Recall::Ask(SlotKind::Again));
     }
 
     #[test]

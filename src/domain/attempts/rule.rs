@@ -12,8 +12,10 @@ pub struct AttemptRule {
     pub per_account: u32,
     /// Attempts of one account by one integration in a window.
     pub per_integration: u32,
-    /// How long a window is.
+    /// How long a window is, as the service counts it: from when a password reached it.
     pub window: Duration,
+    /// How long after its slot was taken a password may reach the service, as any node's clock has it.
+    pub on_the_way: Duration,
     /// Attempts of one account in 24 hours since its last success.
     pub per_day: u32,
     /// When the same wrong password is asked again, at first; each time twice as long, up to six hours.
@@ -35,10 +37,25 @@ impl AttemptRule {
         }
     }
 
+    /// How many attempts may reach a service in one window at worst. Nodes that see the store spend the budget, and one
+    /// with the password last accepted. One that does not spends its share besides, and again one with that password; that
+    /// may be every node but the one that spent the budget before the store went away.
+    #[must_use]
+    pub fn at_worst(&self) -> u32 {
+        let alone = self.of_one_node().per_account + 1;
+        self.per_account + 1 + self.nodes.saturating_sub(1) * alone
+    }
+
+    /// How long a slot counts for the window: until its password has left the service's own, however late it came there.
+    #[must_use]
+    pub fn counted_window(&self) -> Duration {
+        self.window + self.on_the_way
+    }
+
     /// How long a slot counts for anything.
     #[must_use]
     pub fn counts_for(&self) -> Duration {
-        self.window.max(DAY)
+        self.counted_window().max(DAY)
     }
 }
 
@@ -48,6 +65,7 @@ impl Default for AttemptRule {
             per_account: 10,
             per_integration: 4,
             window: Duration::from_mins(30),
+            on_the_way: Duration::ZERO,
             per_day: 40,
             recheck: Duration::from_mins(10),
             nodes: 1,

@@ -1,11 +1,16 @@
 //! What this node remembers of one account's attempts: guesses, the slots that the store counted, and those that it may
 //! not count yet.
 
+use std::time::Duration;
+
 use crate::domain::{AttemptRule, Caller, DAY, Gate, Guesses, Slot, SlotKind, Timestamp, decide};
 use crate::store::{SlotId, Taken};
 
 /// Callers of one account whose closing is told.
 pub(crate) const TOLD: usize = 16;
+
+/// Longer than any slot counts: a day, or the longest window and what a question may be on its way.
+const KEPT: Duration = DAY.saturating_add(Duration::from_mins(5));
 
 /// What became of an attempt, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
-        self.guesses.is_live(now) || self.slots().any(|slot| now.since(slot.at) < DAY)
+        self.guesses.is_live(now) || self.slots().any(|slot| now.since(slot.at) < KEPT)
     }
 
     /// Every slot that counts, once each. What this node knows of its own is newer than what the store counted.
@@ -152,18 +157,23 @@ impl Entry {
         }
     }
 
+    /// Forgets slots and refusals, as somebody unlocked the account; the password last accepted is asked as before.
+    pub(crate) fn unlock(&mut self) {
+        self.guesses.forget();
+        self.seen.clear();
+        // What the store is being asked for may be counted there after the unlock.
+        self.own.retain(|(_, known)| *known == Known::Asked);
+        self.closed.clear();
+    }
+
     /// Takes over what is remembered under another identifier of the same person.
     pub(crate) fn join(&mut self, other: Self) {
         self.guesses.join(other.guesses);
+        // Both may have begun with what the store counted for the person.
+        self.seen.retain(|seen| !other.seen.iter().any(|other| other.id == seen.id));
         self.seen.extend(other.seen);
         self.own.extend(other.own);
         self.last_success = self.last_success.max(other.last_success);
-    }
-
-    /// Forgets what may be stale: refusals, and slots that the store knows better.
-    pub(crate) fn forget_stale(&mut self) {
-        self.guesses.forget();
-        self.seen.clear();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::domain::{AccountId, AttemptRule, Caller, Gate, GuessTag, Recall, Repeat, Said, SlotKind, Timestamp};
 use crate::gateway::attempts::entry::{Counted, Entry, Known};
-use crate::store::{Reserved, SlotId, Taken};
+use crate::store::{AttemptCounts, Reserved, SlotId, Taken};
 
 /// Parts that are locked apart.
 const SHARDS: usize = 16;
@@ -32,6 +32,8 @@ pub(crate) struct Memory {
     hasher: RandomState,
     /// Identifiers that are known to be another's.
     aliases: RwLock<HashMap<AccountId, AccountId>>,
+    /// What the store counted when this node was started: an account's own entry begins with it.
+    earlier: RwLock<AttemptCounts>,
     accounts: usize,
 }
 
@@ -41,6 +43,25 @@ struct Shard {
     swept: Option<Timestamp>,
 }
 
+impl Shard {
+    /// Makes room among `most` accounts. Who was never let in goes first. Who was let in has something to lose, and keeps
+    /// half of the room against strangers, however many there are: beyond that those go who were not let in for longest.
+    fn sweep(&mut self, most: usize, now: Timestamp) {
+        self.swept = Some(now);
+        self.entries.retain(|_, entry| entry.is_live(now) || entry.guesses.accepted_at().is_some());
+        if self.entries.len() < most {
+            return;
+        }
+        let idle = self.entries.iter().filter(|(_, entry)| !entry.is_live(now));
+        let mut accepted: Vec<Timestamp> = idle.filter_map(|(_, entry)| entry.guesses.accepted_at()).collect();
+        accepted.sort_unstable();
+        let gone = accepted.len().saturating_sub(most / 2).min(most.div_ceil(8));
+        let Some(last) = gone.checked_sub(1).and_then(|at| accepted.get(at)).copied() else { return };
+        let is_gone = |entry: &Entry| !entry.is_live(now) && entry.guesses.accepted_at().is_some_and(|at| at <= last);
+        self.entries.retain(|_, entry| !is_gone(entry));
+    }
+}
+
 impl Memory {
     /// Room for `accounts`.
     pub(crate) fn new(accounts: usize) -> Self {
@@ -48,8 +69,19 @@ impl Memory {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             aliases: RwLock::default(),
+            earlier: RwLock::default(),
             accounts,
         }
+    }
+
+    /// How many accounts there is room for.
+    pub(crate) fn room(&self) -> usize {
+        self.accounts
+    }
+
+    /// Takes over what the store counted before anybody was remembered.
+    pub(crate) fn begin_with(&self, counts: AttemptCounts) {
+        *self.earlier.write().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
     /// Under which account an identifier is counted.
@@ -79,13 +111,12 @@ impl Memory {
         let shard = &mut *shard;
         if !shard.entries.contains_key(person) {
             if shard.entries.len() >= most && shard.swept.is_none_or(|swept| now.since(swept) >= SWEEP) {
-                shard.entries.retain(|_, entry| entry.is_live(now));
-                shard.swept = Some(now);
+                shard.sweep(most, now);
             }
             if shard.entries.len() >= most {
                 return false;
             }
-            shard.entries.insert(person.clone(), Entry::default());
+            shard.entries.insert(person.clone(), self.earlier(person).unwrap_or_default());
         }
         true
     }
@@ -102,7 +133,7 @@ impl Memory {
 
     /// Judges and takes a slot without the store.
     pub(crate) fn reserve_alone(&self, person: &AccountId, taken: Taken, known: Known, rule: &AttemptRule) -> Gate {
-        // Who was given room a moment ago and is gone was cleared meanwhile: nothing is known of their slots.
+        // Who was given room a moment ago and is gone made room for another: nothing is known of their slots.
         let gate = self.with(person, |entry| entry.reserve_alone(taken, known, rule));
         gate.unwrap_or(Gate::Closed { unknown: true })
     }
@@ -175,15 +206,22 @@ impl Memory {
             aliases.insert(alias.clone(), person.clone());
             person
         };
-        let Some(own) = self.shard(alias).entries.remove(alias) else { return Joined::New };
-        self.shard(&person).entries.entry(person.clone()).or_default().join(own);
+        let own = self.shard(alias).entries.remove(alias);
+        let Some(own) = own.or_else(|| self.earlier(alias)) else { return Joined::New };
+        let mut shard = self.shard(&person);
+        let entry = shard.entries.entry(person.clone());
+        entry.or_insert_with(|| self.earlier(&person).unwrap_or_default()).join(own);
         Joined::New
     }
 
-    /// Forgets everything of an account, as somebody unlocked it.
+    /// Forgets slots and refusals of an account, as somebody unlocked it.
     pub(crate) fn clear(&self, account: &AccountId) {
         let person = self.person(account);
-        self.shard(&person).entries.remove(&person);
+        let mut earlier = self.earlier.write().unwrap_or_else(PoisonError::into_inner);
+        earlier.forget(account);
+        earlier.forget(&person);
+        drop(earlier);
+        self.with(&person, Entry::unlock);
     }
 
     /// Forgets which guesses at an account were refused, as somebody changed it.
@@ -191,13 +229,23 @@ impl Memory {
         self.with(&self.person(account), |entry| entry.guesses.forget());
     }
 
-    /// Forgets what may be stale of every account: refusals, and slots that the store knows better.
+    /// Forgets what may be stale of every account: refusals.
     pub(crate) fn forget_all(&self) {
         for shard in &self.shards {
             for entry in shard.lock().unwrap_or_else(PoisonError::into_inner).entries.values_mut() {
-                entry.forget_stale();
+                entry.guesses.forget();
             }
         }
+    }
+
+    /// What an account's entry begins with, when the store counted something before this node was started.
+    fn earlier(&self, account: &AccountId) -> Option<Entry> {
+        let earlier = self.earlier.read().unwrap_or_else(PoisonError::into_inner);
+        earlier.of(account).cloned().map(|count| {
+            let mut entry = Entry::default();
+            entry.see(count.slots, count.last_success);
+            entry
+        })
     }
 
     fn shard(&self, person: &AccountId) -> MutexGuard<'_, Shard> {

@@ -14,7 +14,7 @@ use crate::gateway::attempts::memory::{Joined, Memory};
 use crate::gateway::question::Question;
 use crate::gateway::settings::ShieldSettings;
 use crate::identity::{Answered, IdentityError, Sent};
-use crate::store::{Reservation, Settled, Settlement, SlotId, StoreError, Taken};
+use crate::store::{AttemptStore, Reservation, Settled, Settlement, SlotId, StoreError, Taken};
 use crate::telemetry::{Metrics, account_tag};
 
 /// How long a caller is asked to stay away when there is no room to count for one more account.
@@ -58,6 +58,18 @@ impl Shield {
         let (ledger, receiver) = Ledger::new(settings.store_wait, Arc::clone(&memory), metrics.clone());
         let slots = SlotIds { key: blake3::derive_key("soapgate slots 1", key), count: AtomicU64::new(0) };
         (Self { memory, ledger, slots, is_full_of_aliases: AtomicBool::new(false), metrics }, receiver)
+    }
+
+    /// Takes over what the store counts, before anybody is asked about: a node that is started while the store is slow
+    /// must not begin with full budgets.
+    pub(crate) async fn begin(&self, store: &dyn AttemptStore) {
+        match store.counts(self.memory.room()).await {
+            Ok(counts) => {
+                tracing::info!(accounts = counts.people(), "attempts.loaded");
+                self.memory.begin_with(counts);
+            }
+            Err(error) => self.ledger.missed(&error),
+        }
     }
 
     /// Under which account an identifier is counted.
@@ -229,7 +241,7 @@ impl Shield {
         self.ledger.missed(error);
     }
 
-    /// Forgets everything of an account, as somebody unlocked it.
+    /// Forgets slots and refusals of an account, as somebody unlocked it.
     pub(crate) fn clear(&self, account: &AccountId) {
         self.memory.clear(account);
         tracing::info!(account.tag = account_tag(account), "attempts.cleared");
@@ -240,7 +252,8 @@ impl Shield {
         self.memory.forget(account);
     }
 
-    /// Forgets what may be stale, as nobody knows which accounts were unlocked.
+    /// Forgets which guesses were refused, as nobody knows which accounts were changed. Slots stay: the store has the last
+    /// word on them whenever it is asked for one.
     pub(crate) fn forget_all(&self) {
         self.memory.forget_all();
     }

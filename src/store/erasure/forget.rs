@@ -10,7 +10,7 @@ use crate::store::flags::flag_row::{self, FlagRow};
 use crate::store::flags::report;
 use crate::store::flags::tallies::Tallies;
 use crate::store::flags::trail::{self, Entry};
-use crate::store::{Database, StoreError, attempt_table, row, usage};
+use crate::store::{Database, StoreError, attempt_person, row, usage};
 
 /// What was erased of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ async fn subjects(connection: &mut AnyConnection, account: &AccountId) -> Result
 /// Removes every other row that names the account; gives how many there were. Whoever adds a table that names accounts
 /// adds it here.
 async fn remove_rows(write: &mut Write, account: &AccountId) -> Result<u64, StoreError> {
-    let mut rows = attempt_table::forget(write, account).await?;
+    let mut rows = attempt_person::forget(write, account).await?;
     rows += changes::forget(write, account).await?;
     rows += usage::forget(write, account).await?;
     let connection: &mut AnyConnection = write;

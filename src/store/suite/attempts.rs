@@ -209,6 +209,37 @@ async fn a_slot_that_the_store_is_told_of_twice_counts_once(fresh: Fresh) {
     assert!(seen.slots.len() == 3 && seen.slots[1] == late, "{:?}", seen.slots);
 }
 
+async fn what_is_counted_is_read_at_once_under_every_identifier(fresh: Fresh) {
+    let table = fresh.database.attempts();
+    let (reader, barcode, other, nobody) = (account("reader"), account("2001"), account("other"), account("nobody"));
+    let asked: Vec<Reservation> = (0..4).map(|n| ask(&reader, &format!("01X/{n}"), n)).collect();
+    let seen = table.reserve(&asked).await.expect("the store answers").remove(3);
+    table.settle(&[settle(&asked[0], Settled::Accepted, 5)]).await.expect("settled");
+    table.join(&barcode, &reader).await.expect("joined");
+    assert!(open(&reserve(&table, &ask(&other, "01X/a", 6)).await));
+    let mut counts = table.counts(10).await.expect("read");
+    assert_eq!(counts.people(), 2);
+    for identifier in [&reader, &barcode] {
+        let count = counts.of(identifier).expect("it is counted");
+        assert_eq!((&count.slots[..], count.last_success), (&seen.slots[1..], Some(at(5))));
+    }
+    assert_eq!((counts.of(&other).map(|count| count.slots.len()), counts.of(&nobody)), (Some(1), None));
+    counts.forget(&barcode);
+    assert_eq!((counts.of(&reader), counts.people()), (None, 1));
+    assert_eq!(table.counts(1).await.expect("read").people(), 1, "as many as there is room for");
+}
+
+async fn many_slots_are_read_page_by_page(fresh: Fresh) {
+    let table = fresh.database.attempts();
+    let taken: Vec<(AccountId, Taken)> =
+        (0..10_007).map(|n| (account(&format!("p{}", n % 1_000)), alone("01X/a"))).collect();
+    table.note(&taken).await.expect("noted");
+    let counts = table.counts(5_000).await.expect("read");
+    let slots: usize =
+        (0..1_000).filter_map(|n| counts.of(&account(&format!("p{n}")))).map(|count| count.slots.len()).sum();
+    assert_eq!((counts.people(), slots), (1_000, taken.len()));
+}
+
 async fn old_slots_and_idle_accounts_go(fresh: Fresh) {
     const DAY: i64 = 24 * 3_600_000;
     let (table, reader) = (fresh.database.attempts(), account("reader"));
@@ -235,5 +266,7 @@ on_every_database! {
     an_unlock_forgets_and_what_was_counted_alone_is_written_first,
     what_nodes_counted_alone_counts_for_all,
     a_slot_that_the_store_is_told_of_twice_counts_once,
+    what_is_counted_is_read_at_once_under_every_identifier,
+    many_slots_are_read_page_by_page,
     old_slots_and_idle_accounts_go,
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::domain::{AttemptRule, Caller, Institution, Slot, SlotKind, Timestamp};
 use crate::gateway::attempts::entry::{Counted, Known, asked};
 use crate::gateway::attempts::presence::REUNION;
-use crate::store::{AttemptFuture, Reserved, Settled, SlotId, Taken};
+use crate::store::{AttemptCounts, AttemptFuture, Reserved, Settled, SlotId, Taken};
 
 /// A store that fails as long as it is told to, and remembers what it was told.
 #[derive(Default)]
@@ -53,6 +53,10 @@ impl AttemptStore for Shaky {
 
     fn join<'a>(&'a self, _: &'a AccountId, _: &'a AccountId) -> AttemptFuture<'a, ()> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn counts(&self, _: usize) -> AttemptFuture<'_, AttemptCounts> {
+        Box::pin(std::future::ready(Ok(AttemptCounts::default())))
     }
 }
 

@@ -108,6 +108,49 @@ fn a_full_table_gives_up_no_live_counter_and_takes_nobody_new() {
     assert!(memory.make_room(&account("stranger"), NOW.after(DAY)), "what is not live any more makes room");
 }
 
+/// Accounts that were let in one after the other, as long as there was room, each with the password `[1; 16]`.
+fn let_in(memory: &Memory, name: &str, from: Timestamp, count: u64) -> Vec<AccountId> {
+    let mut known = Vec::new();
+    for n in 0..count {
+        let (person, now) = (account(&format!("{name}{n}")), from.after(SWEEP * u32::try_from(n).expect("small")));
+        if memory.make_room(&person, now) {
+            memory.note(&person, [1; 16], Said::Accepted, &Caller::stored("01X/a"), &rule(1), now);
+            known.push(person);
+        }
+    }
+    known
+}
+
+fn asks_as_own(memory: &Memory, people: &[AccountId]) -> usize {
+    let own = |person: &&AccountId| memory.recall(person, &[1; 16], false, NOW) == Recall::Ask(SlotKind::Own);
+    people.iter().filter(own).count()
+}
+
+#[test]
+fn strangers_push_nobody_out_who_was_let_in() {
+    let memory = Memory::new(SHARDS * 8);
+    let owners = let_in(&memory, "owner", NOW, 4);
+    let mut strangers = 0;
+    for n in 0..4_000 {
+        let (stranger, now) = (account(&format!("stranger{n}")), NOW.after(SWEEP * n));
+        if memory.make_room(&stranger, now) {
+            memory.note(&stranger, [7; 16], NO, &Caller::stored("01X/b"), &rule(1), now);
+            strangers += 1;
+        }
+    }
+    assert!(strangers > SHARDS * 4, "{strangers}");
+    assert_eq!(asks_as_own(&memory, &owners), owners.len());
+}
+
+#[test]
+fn who_was_not_let_in_for_longest_makes_room_for_new_accounts() {
+    let memory = Memory::new(SHARDS * 8);
+    let people = let_in(&memory, "p", NOW, 4_000);
+    assert_eq!(people.len(), 4_000, "there is room for every new one");
+    assert_eq!(asks_as_own(&memory, &people[..2_000]), 0);
+    assert!(asks_as_own(&memory, &people[3_900..]) > SHARDS * 3);
+}
+
 #[test]
 fn identifiers_of_one_person_share_what_was_counted() {
     let memory = Memory::new(100);
@@ -126,16 +169,53 @@ fn identifiers_of_one_person_share_what_was_counted() {
 }
 
 #[test]
-fn an_unlock_forgets_and_a_lost_feed_forgets_refusals_only() {
+fn an_unlock_forgets_slots_and_refusals_and_a_lost_feed_refusals_only() {
     let (memory, person) = (Memory::new(100), account("reader"));
     assert!(memory.make_room(&person, NOW));
     memory.note(&person, [1; 16], Said::Accepted, &Caller::stored("01X/a"), &rule(1), NOW);
     memory.note(&person, [2; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
+    memory.see(&person, reserved(&(100..108).map(slot).collect::<Vec<_>>()));
     memory.forget_all();
     assert_eq!(memory.recall(&person, &[2; 16], false, NOW), Recall::Ask(SlotKind::First));
+    assert_eq!(open_alone(&memory, &person, 1, 0), 2, "what was counted is");
     assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::Own));
+    memory.note(&person, [2; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
     memory.clear(&person);
-    assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::First));
+    assert_eq!(open_alone(&memory, &person, 1, 30), 10, "strangers spend the window anew");
+    assert_eq!(memory.recall(&person, &[2; 16], false, NOW), Recall::Ask(SlotKind::First));
+    assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::Own), "and shut nobody out");
+}
+
+#[test]
+fn what_the_store_counted_before_the_start_is_known_until_somebody_unlocks_the_account() {
+    let (memory, person, card) = (Memory::new(100), account("reader"), account("card"));
+    let counted: Vec<Taken> = (100..108).map(slot).collect();
+    memory.begin_with(AttemptCounts::of_one(&person, counted.clone()));
+    assert_eq!(memory.join(&card, &account("somebody")), Joined::New);
+    assert!(memory.make_room(&person, NOW) && memory.make_room(&account("somebody"), NOW));
+    assert_eq!(open_alone(&memory, &account("somebody"), 1, 0), 10);
+    assert_eq!(open_alone(&memory, &person, 2, 0), 0, "more than its share");
+    assert_eq!(open_alone(&memory, &person, 1, 0), 2, "what is left");
+    memory.see(&person, reserved(&counted[..1]));
+    assert_eq!(open_alone(&memory, &person, 1, 30), 7, "the store has the last word");
+    memory.clear(&person);
+    assert!(memory.make_room(&person, NOW));
+    assert_eq!(open_alone(&memory, &person, 1, 60), 10);
+}
+
+#[test]
+fn what_the_store_counted_before_the_start_goes_with_an_identifier_and_counts_once() {
+    let (memory, person, card) = (Memory::new(100), account("reader"), account("card"));
+    memory.begin_with(AttemptCounts::of_one(&card, (100..108).map(slot).collect()));
+    assert_eq!(memory.join(&card, &person), Joined::New);
+    assert_eq!(open_alone(&memory, &person, 1, 0), 2);
+    let (memory, other) = (Memory::new(100), account("other"));
+    for one in [&person, &other] {
+        assert!(memory.make_room(one, NOW));
+        memory.see(one, reserved(&(100..108).map(slot).collect::<Vec<_>>()));
+    }
+    assert_eq!(memory.join(&other, &person), Joined::New);
+    assert_eq!(open_alone(&memory, &person, 1, 0), 2);
 }
 
 #[test]
