@@ -8,6 +8,7 @@ mod changes;
 mod erasure;
 mod flag_import;
 mod flag_life;
+mod flag_pages;
 mod flag_return;
 pub(crate) mod flags;
 pub(crate) mod harness;
