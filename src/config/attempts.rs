@@ -46,7 +46,7 @@ pub(crate) fn read_protection(
     let own = section.section("attempts");
     identity.attempts = read_budgets(&own, rule);
     identity.lock_after = read_lock_after(section, identity.lock_after, must_say);
-    identity.guard = read_guard(section, &identity.guard);
+    identity.guard = read_guard(section, &identity.guard, rule.nodes);
     check_budget(section, &own, identity);
 }
 
@@ -84,15 +84,18 @@ fn read_lock_after(
     }
 }
 
-fn read_guard(section: &Section<'_>, default: &GuardSettings) -> GuardSettings {
+fn read_guard(section: &Section<'_>, default: &GuardSettings, nodes: u32) -> GuardSettings {
     let per_second = section.optional_count::<u32>("requests_per_second", 1..=100_000).and_then(NonZeroU32::new);
-    let per_day = section.optional_count::<u64>("requests_per_day", 1..=1_000_000_000).and_then(NonZeroU64::new);
+    // One for each node at least.
+    let days = u64::from(nodes)..=1_000_000_000;
+    let per_day = section.optional_count::<u64>("requests_per_day", days).and_then(NonZeroU64::new);
     GuardSettings {
         requests_per_second: per_second.or(default.requests_per_second),
         requests_per_day: per_day.or(default.requests_per_day),
         integration_share: section.count("integration_share", default.integration_share, 1..=100),
         outages: section.count("breaker_outages", default.outages, 1..=100),
         probe_after: section.span("breaker_probe", default.probe_after, Duration::from_secs(1)..=10 * MINUTE),
+        nodes,
     }
 }
 

@@ -211,7 +211,7 @@ fn what_nodes_let_through_without_each_other_stays_below_the_lock_too() {
 fn a_service_takes_the_budgets_of_all_where_it_has_none_of_its_own() {
     let text = "[attempts]\nper_account = 8\nwindow = \"1h\"\nnodes = 2\n[[identity]]\nname = \"other\"\nkind = \"embedded\"\n\
                 [identity.attempts]\nper_integration = 3\n";
-    let rule = settings(text, &[("SOAPGATE__ATTEMPTS__RECHECK", "5m")]).identities.remove(0).attempts;
+    let identity = settings(text, &[("SOAPGATE__ATTEMPTS__RECHECK", "5m")]).identities.remove(0);
     let expected = AttemptRule {
         per_account: 8,
         per_integration: 3,
@@ -221,7 +221,7 @@ fn a_service_takes_the_budgets_of_all_where_it_has_none_of_its_own() {
         recheck: Duration::from_mins(5),
         nodes: 2,
     };
-    assert_eq!(rule, expected);
+    assert_eq!((identity.attempts, identity.guard.nodes), (expected, 2), "its questions are shared out as well");
 }
 
 #[test]

@@ -15,6 +15,13 @@ impl Rate {
     pub fn new(per_second: u32, burst: u32) -> Self {
         Self { interval: Duration::from_secs(1) / per_second.max(1), burst }
     }
+
+    /// One node's part of it.
+    #[must_use]
+    pub fn among(self, nodes: u32) -> Self {
+        let nodes = nodes.max(1);
+        Self { interval: self.interval * nodes, burst: self.burst / nodes }
+    }
 }
 
 /// What one bucket remembers: when all that was let through will have had its time.
@@ -67,6 +74,14 @@ mod tests {
             assert_eq!(bucket.take(rate, now, SECOND), Err(2 * SECOND));
         }
         assert_eq!(bucket.take(rate, now + SECOND, SECOND), Ok(SECOND));
+    }
+
+    #[test]
+    fn nodes_share_a_rate() {
+        let (rate, now) = (Rate::new(10, 4).among(2), Instant::now());
+        let mut node = Bucket::default();
+        let waits: Vec<u128> = (0..5).map(|_| node.take(rate, now, SECOND).expect("in time").as_millis()).collect();
+        assert_eq!(waits, [0, 0, 0, 200, 400]);
     }
 
     #[test]

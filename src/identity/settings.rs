@@ -57,7 +57,7 @@ pub enum IdentityKind {
     Oidc(OidcSettings),
 }
 
-/// What protects an identity service from the gateway. Each node keeps its own.
+/// What protects an identity service from the gateway, all its nodes together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardSettings {
     /// Questions a second; a few may wait. `None` is no limit.
@@ -68,8 +68,10 @@ pub struct GuardSettings {
     pub integration_share: u32,
     /// Outages in a row after which the service is left alone.
     pub outages: u32,
-    /// How long it is left alone before one question tries it again.
+    /// How long it is left alone before a question about nobody tries it again.
     pub probe_after: Duration,
+    /// Nodes that share the questions: each asks its part of them.
+    pub nodes: u32,
 }
 
 impl Default for GuardSettings {
@@ -80,6 +82,7 @@ impl Default for GuardSettings {
             integration_share: 50,
             outages: 3,
             probe_after: Duration::from_secs(10),
+            nodes: 1,
         }
     }
 }

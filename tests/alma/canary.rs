@@ -96,21 +96,20 @@ async fn a_service_that_lets_a_random_account_in_takes_its_route_out_of_service(
 
 /// A configuration with one institution and one service for each of these, with so much time for a question.
 fn many(almas: &[FakeAlma], timeout: Duration) -> String {
-    let mut text = String::from("[[route]]\ncontract = \"alma\"\n");
-    for listener in ["server", "console", "management"] {
-        text = format!("{listener} = {{ listen = \"127.0.0.1:0\" }}\n") + &text;
-    }
-    for (number, alma) in almas.iter().enumerate() {
-        text += &format!(
+    let listeners =
+        ["server", "console", "management"].map(|name| format!("{name} = {{ listen = \"127.0.0.1:0\" }}\n"));
+    let services = almas.iter().enumerate().map(|(number, alma)| {
+        format!(
             "[[identity]]\nname = \"alma{number}\"\nkind = \"alma\"\nbase_url = \"{}\"\napi_key = \"{}\"\n\
              timeout = \"{}ms\"\n[[institution]]\ncode = \"0{}DEMO_INST\"\nidentity = \"alma{number}\"\n",
             alma.base_url(),
             alma.settings().api_key.expose(),
             timeout.as_millis(),
             number + 1,
-        );
-    }
-    text
+        )
+    });
+    let route = "[[route]]\ncontract = \"alma\"\n".to_owned();
+    listeners.into_iter().chain(services).chain([route]).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

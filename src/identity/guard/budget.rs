@@ -28,6 +28,8 @@ pub(crate) enum Spent {
 pub(crate) struct DayBudget {
     most: Option<u64>,
     percent: u64,
+    /// How many spend what the service says is left.
+    nodes: u64,
     day: i64,
     asked: u64,
     by: HashMap<Caller, u64>,
@@ -36,10 +38,18 @@ pub(crate) struct DayBudget {
 }
 
 impl DayBudget {
-    /// `most` questions a day, of which one integration may cause `percent`.
-    pub(crate) fn new(most: Option<NonZeroU64>, percent: u32) -> Self {
-        let percent = u64::from(percent.clamp(1, 100));
-        Self { most: most.map(NonZeroU64::get), percent, day: i64::MIN, asked: 0, by: HashMap::new(), most_left: 0 }
+    /// One node's part of `most` questions a day, of which one integration may cause `percent`.
+    pub(crate) fn new(most: Option<NonZeroU64>, percent: u32, nodes: u32) -> Self {
+        let (percent, nodes) = (u64::from(percent.clamp(1, 100)), u64::from(nodes.max(1)));
+        Self {
+            most: most.map(|most| most.get() / nodes),
+            percent,
+            nodes,
+            day: i64::MIN,
+            asked: 0,
+            by: HashMap::new(),
+            most_left: 0,
+        }
     }
 
     /// Whether `caller` may cause one more question at `now`, while the service says that `left` are left.
@@ -54,7 +64,7 @@ impl DayBudget {
             return Err(Spent::Share);
         }
         // Whoever else spends what is left makes the shares smaller, also those of the integrations here.
-        let told = left.map(|left| self.asked.saturating_add(left));
+        let told = left.map(|left| self.asked.saturating_add(left / self.nodes));
         let all = [self.most, told].into_iter().flatten().min();
         let by = self.by.get(caller).copied().unwrap_or_default();
         // One question is always in it: only an answer tells that there is more again.
@@ -88,9 +98,11 @@ impl DayBudget {
     /// Whether so little is left of the day that it is better kept for sign-ins.
     pub(crate) fn is_short(&mut self, left: Option<u64>) -> bool {
         self.most_left = self.most_left.max(left.unwrap_or_default());
-        let own = self.most.map(|most| most.saturating_sub(self.asked));
+        // What the service says is left is for all nodes: so is the rest.
+        let of_all = |own: u64| own.saturating_mul(self.nodes);
+        let own = self.most.map(|most| of_all(most.saturating_sub(self.asked)));
         let least = [left, own].into_iter().flatten().min();
-        let kept = self.most.map_or(KEPT, |most| most / SHORT_OF).max(self.most_left / SHORT_OF);
+        let kept = self.most.map_or(KEPT, |most| of_all(most) / SHORT_OF).max(self.most_left / SHORT_OF);
         least.is_some_and(|least| least < kept)
     }
 }
@@ -121,7 +133,7 @@ mod tests {
 
     #[test]
     fn one_integration_cannot_spend_the_day_of_all() {
-        let mut budget = DayBudget::new(NonZeroU64::new(10), 50);
+        let mut budget = DayBudget::new(NonZeroU64::new(10), 50, 1);
         let (stuck, other) = (Caller::stored("01X/stuck"), Caller::stored("01X/other"));
         let taken = (0..100).filter(|_| take(&mut budget, &stuck, at(1), None).is_ok()).count();
         assert_eq!(taken, 5);
@@ -132,7 +144,7 @@ mod tests {
 
     #[test]
     fn without_a_budget_the_shares_are_of_what_the_service_says_is_left() {
-        let mut budget = DayBudget::new(None, 50);
+        let mut budget = DayBudget::new(None, 50, 1);
         let (stuck, other) = (Caller::stored("01X/stuck"), Caller::stored("01X/other"));
         let (mut left, mut taken) = (1_000, 0);
         assert_eq!(take(&mut budget, &other, at(1), None), Ok(()), "nobody has told yet");
@@ -150,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_whole_share_knows_no_limit_but_the_days() {
-        let mut budget = DayBudget::new(NonZeroU64::new(3), 100);
+        let mut budget = DayBudget::new(NonZeroU64::new(3), 100, 1);
         let caller = Caller::stored("01X/only");
         for expected in [Ok(()), Ok(()), Ok(()), Err(Spent::Day)] {
             assert_eq!(take(&mut budget, &caller, at(1), Some(0)), expected);
@@ -169,13 +181,13 @@ mod tests {
             (Some(200), None, false),
         ];
         for (most, left, is_short) in cases {
-            let mut budget = DayBudget::new(most.and_then(NonZeroU64::new), 50);
+            let mut budget = DayBudget::new(most.and_then(NonZeroU64::new), 50, 1);
             assert_eq!(budget.is_short(left), is_short, "{most:?} {left:?}");
         }
-        let mut budget = DayBudget::new(None, 50);
+        let mut budget = DayBudget::new(None, 50, 1);
         assert!(!budget.is_short(Some(100_000)));
         assert!(budget.is_short(Some(9_999)), "a tenth of the most that was seen");
-        let mut budget = DayBudget::new(NonZeroU64::new(10), 100);
+        let mut budget = DayBudget::new(NonZeroU64::new(10), 100, 1);
         for _ in 0..10 {
             assert!(!budget.is_short(None));
             assert_eq!(take(&mut budget, &Caller::stored(""), at(1), None), Ok(()));
@@ -184,8 +196,27 @@ mod tests {
     }
 
     #[test]
+    fn two_nodes_together_ask_what_one_may() {
+        let (stuck, other) = (Caller::stored("01X/stuck"), Caller::stored("01X/other"));
+        let mut nodes = [(); 2].map(|()| DayBudget::new(NonZeroU64::new(20), 50, 2));
+        let mut asked = |caller: &Caller| {
+            let on_each =
+                nodes.each_mut().map(|node| (0..100).filter(|_| take(node, caller, at(1), None).is_ok()).count());
+            on_each.iter().sum::<usize>()
+        };
+        assert_eq!((asked(&stuck), asked(&other)), (10, 10));
+
+        let mut nodes = [(); 2].map(|()| DayBudget::new(None, 50, 2));
+        let mut left = 1_000;
+        for n in 0..2_000 {
+            left -= u64::from(take(&mut nodes[n % 2], &stuck, at(1), Some(left)).is_ok());
+        }
+        assert!((500..=502).contains(&left), "half is for the others, and parts are rounded: {left}");
+    }
+
+    #[test]
     fn a_new_day_begins_at_midnight_utc() {
-        let mut budget = DayBudget::new(Some(NonZeroU64::MIN), 100);
+        let mut budget = DayBudget::new(Some(NonZeroU64::MIN), 100, 1);
         let caller = Caller::stored("");
         assert_eq!(take(&mut budget, &caller, at(23), None), Ok(()));
         assert_eq!(budget.check(&caller, at(23), None), Err(Spent::Day));

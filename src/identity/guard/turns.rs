@@ -47,7 +47,7 @@ struct Rates {
 impl Turns {
     pub(crate) fn new(settings: &GuardSettings) -> Self {
         // A quarter of a second's worth may come at once.
-        let rate = |per_second: u32| Rate::new(per_second, per_second / 4);
+        let rate = |per_second: u32| Rate::new(per_second, per_second / 4).among(settings.nodes);
         let rates = settings.requests_per_second.map(|most| {
             let share = u64::from(most.get()) * u64::from(settings.integration_share.clamp(1, 100)) / 100;
             Rates { all: rate(most.get()), share: rate(u32::try_from(share).unwrap_or(u32::MAX).max(1)) }
@@ -57,7 +57,7 @@ impl Turns {
             rates,
             all: Bucket::default(),
             by: HashMap::new(),
-            day: DayBudget::new(settings.requests_per_day, settings.integration_share),
+            day: DayBudget::new(settings.requests_per_day, settings.integration_share, settings.nodes),
             paused_until: None,
             back_off: BACK_OFF,
         }

@@ -54,6 +54,7 @@ struct State<S> {
 }
 
 impl<S: Site> FakeHttp<S> {
+    #[expect(clippy::unused_async, reason = "sockets are made within a runtime: whoever waits for this has one")]
     pub(crate) async fn start(site: S, tls: Option<TlsAcceptor>) -> Self {
         let port = shared_port(SocketAddr::from(([127, 0, 0, 1], 0)));
         let address = port.local_addr().expect("an address");
