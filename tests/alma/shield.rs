@@ -17,7 +17,9 @@ use crate::support::until::until;
 use crate::without_store::Store as _;
 
 /// The service's thirty minutes, the time that a question may take to reach it, and some for clocks.
-const WINDOW: Duration = Duration::from_secs(30 * 60 + 5 + 5);
+const WINDOW: Duration = HALF_AN_HOUR.saturating_add(LATE);
+const HALF_AN_HOUR: Duration = Duration::from_mins(30);
+const LATE: Duration = Duration::from_secs(5 + 5);
 
 async fn alma_with_reader() -> FakeAlma {
     let alma = FakeAlma::start().await;
@@ -293,8 +295,8 @@ async fn with_the_smallest_budget_a_time_out_is_no_refusal_and_a_password_set_ri
     alma.add(User::new(&["other"], Some("new")));
     assert_eq!(sign_in(&gateway, "demo", "other", "stale").await, Told::No);
     alma.set_password("other", "stale");
-    clock.advance(Duration::from_mins(30));
+    clock.advance(HALF_AN_HOUR);
     assert_eq!(sign_in(&gateway, "demo", "other", "stale").await, Told::No, "its one slot may have been used late");
-    clock.advance(WINDOW - Duration::from_mins(30));
+    clock.advance(LATE);
     assert_eq!(sign_in(&gateway, "demo", "other", "stale").await, Told::Yes);
 }
