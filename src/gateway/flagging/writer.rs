@@ -4,9 +4,10 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{AccountId, Clock, Reason};
@@ -21,8 +22,8 @@ use crate::telemetry::{Component, DroppedFlag, Status, account_tag};
 
 /// How long the worker waits before it tries a failing store again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-/// How long a write may still take once the server stops.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// How long all writes may still take once the server stops: less than the server waits for its writers.
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// How often an idle worker looks whether a trouble is over.
 const LOOK: Duration = Duration::from_secs(15);
 
@@ -56,6 +57,7 @@ impl FlagWriter {
             waiting: receiver.0,
             writer: self,
             stop,
+            end: OnceLock::new(),
         };
         work.run().await;
     }
@@ -66,6 +68,8 @@ struct Work {
     writer: FlagWriter,
     waiting: Arc<Waiting>,
     stop: CancellationToken,
+    /// When nothing is written any more, once it stops.
+    end: OnceLock<Instant>,
     /// What is being written.
     batch: Vec<Gathered>,
     /// What of it the store cannot take.
@@ -104,7 +108,7 @@ impl Work {
                 Ok(()) => self.show(None),
                 Err(error) => {
                     self.show(Some(&error));
-                    if is_last {
+                    if self.stop.is_cancelled() {
                         return self.leave();
                     }
                     tokio::select! {
@@ -304,10 +308,14 @@ impl Work {
     async fn record(&self, batch: &[Gathered]) -> Result<Vec<Option<Recorded>>, StoreError> {
         tokio::select! {
             recorded = self.writer.store.record(batch) => recorded,
-            () = async { self.stop.cancelled().await; tokio::time::sleep(STOP_PATIENCE).await } => {
-                Err(StoreError::away())
-            }
+            () = self.end() => Err(StoreError::away()),
         }
+    }
+
+    /// A moment after the stop.
+    async fn end(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep_until(*self.end.get_or_init(|| Instant::now() + STOP_PATIENCE)).await;
     }
 
     /// A failing store, flags that were dropped and those that cannot be written are for somebody to see, and for nobody

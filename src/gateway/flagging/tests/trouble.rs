@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::domain::Clock;
 use crate::gateway::flagging::Sighting;
 use crate::gateway::flagging::filed::{ASIDE, ASIDE_RETRY};
 use crate::gateway::flagging::queue::ALARM;
 use crate::gateway::flagging::tests::house::{House, NO_PASSWORD, Picky, dropped, left, names, of, series};
+use crate::gateway::flagging::writer::STOP_PATIENCE;
 use crate::store::suite::harness;
 
 #[tokio::test(start_paused = true)]
@@ -149,4 +152,18 @@ async fn a_row_that_cannot_be_read_keeps_no_other_account_from_its_flag() {
     house.until("it is shown", |house| house.trouble().contains("set aside")).await;
     assert_eq!(names(&left(&house.file)), ["bad"]);
     house.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_when_the_server_stops_is_waited_for_once() {
+    let store = Arc::new(Picky::default());
+    store.hangs_after(Some(0));
+    let house = House::new(10, store.clone());
+    house.queue.put(of("a", NO_PASSWORD));
+    house.until("it is handed over", |_| store.writes.load(Ordering::SeqCst) == 1).await;
+    house.queue.put(of("b", NO_PASSWORD));
+    let stopped = Instant::now();
+    let (_folder, file) = house.stop().await;
+    assert_eq!(names(&left(&file)), ["a", "b"]);
+    assert!(stopped.elapsed() < STOP_PATIENCE * 2, "the server waits no longer for its writers");
 }
