@@ -68,6 +68,8 @@ pub struct Asides {
 pub enum Sent {
     /// Some of the request was written, or nobody knows.
     Maybe,
+    /// Only the account's name was, to find out whose it is: what fails then may fail for this account alone.
+    Name,
     /// Not a byte of it was.
     No,
 }
@@ -89,6 +91,12 @@ impl IdentityError {
     #[must_use]
     pub fn sent(no_answer: NoAnswer, detail: impl Into<String>) -> Self {
         Self { no_answer, sent: Sent::Maybe, detail: detail.into() }
+    }
+
+    /// No answer to a question that got no further than the account's name.
+    #[must_use]
+    pub fn named(no_answer: NoAnswer, detail: impl Into<String>) -> Self {
+        Self { no_answer, sent: Sent::Name, detail: detail.into() }
     }
 
     /// No answer, and the service has seen no byte of the question.

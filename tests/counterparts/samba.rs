@@ -99,15 +99,15 @@ async fn a_name_that_a_template_made_up_is_a_wrong_password_to_it() {
 async fn what_is_set_up_wrongly_is_no_refusal() {
     let stranger = LdapBind { dn: told("SAMBA_OWN"), password: ServiceSecret::new("planted-other".to_owned()) };
     let cases = [
-        ("our password", LdapSettings { bind: Some(stranger), ..settings() }),
-        ("no name of our own", LdapSettings { bind: None, ..settings() }),
-        ("the base", LdapSettings { find: search("OU=elsewhere,DC=example,DC=org", FILTER), ..settings() }),
-        ("another's base", LdapSettings { find: search("DC=example,DC=com", FILTER), ..settings() }),
+        ("our password", Sent::No, LdapSettings { bind: Some(stranger), ..settings() }),
+        ("no name of our own", Sent::Name, LdapSettings { bind: None, ..settings() }),
+        ("the base", Sent::Name, LdapSettings { find: search("OU=elsewhere,DC=example,DC=org", FILTER), ..settings() }),
+        ("another's base", Sent::Name, LdapSettings { find: search("DC=example,DC=com", FILTER), ..settings() }),
     ];
-    for (what, settings) in cases {
+    for (what, sent, settings) in cases {
         let service = service(&settings);
         let error = ask(&service, "reader", &told("SAMBA_PASSWORD")).await.expect_err(what);
-        assert_eq!((error.no_answer, error.sent), (NoAnswer::Misconfigured, Sent::No), "{what}: {error}");
+        assert_eq!((error.no_answer, error.sent), (NoAnswer::Misconfigured, sent), "{what}: {error}");
         assert!(!format!("{error} {error:?}").contains("planted"), "{what}");
         assert!(service.check(Instant::now() + TIME).await.is_err(), "{what}");
     }

@@ -126,7 +126,7 @@ async fn all_names_of_an_entry_are_one_person() {
 async fn two_entries_of_one_name_are_no_answer_and_nobody_is_bound_as() {
     let service = service(&LdapSettings { find: search(&told("SLAPD_SUFFIX"), "(uid={user})"), ..settings() });
     let error = ask(&service, "twin", &told("SLAPD_PASSWORD")).await.expect_err("two");
-    assert_eq!((error.no_answer, error.sent), (NoAnswer::Misconfigured, Sent::No), "{error}");
+    assert_eq!((error.no_answer, error.sent), (NoAnswer::Misconfigured, Sent::Name), "{error}");
     assert_eq!(answer(&service, "reader", &told("SLAPD_PASSWORD")).await, Answer::Accepted);
 }
 
@@ -134,15 +134,23 @@ async fn two_entries_of_one_name_are_no_answer_and_nobody_is_bound_as() {
 async fn what_is_set_up_wrongly_is_no_refusal() {
     let stranger = LdapBind { dn: told("SLAPD_OWN"), password: ServiceSecret::new("planted-other".to_owned()) };
     let cases = [
-        ("our password", LdapSettings { bind: Some(stranger), ..settings() }),
-        ("our rights", LdapSettings { bind: None, ..settings() }),
-        ("the base", LdapSettings { find: search("ou=elsewhere,dc=example,dc=org", "(uid={user})"), ..settings() }),
-        ("another's base", LdapSettings { find: search("dc=example,dc=com", "(uid={user})"), ..settings() }),
+        ("our password", Sent::No, LdapSettings { bind: Some(stranger), ..settings() }),
+        ("our rights", Sent::Name, LdapSettings { bind: None, ..settings() }),
+        (
+            "the base",
+            Sent::Name,
+            LdapSettings { find: search("ou=elsewhere,dc=example,dc=org", "(uid={user})"), ..settings() },
+        ),
+        (
+            "another's base",
+            Sent::Name,
+            LdapSettings { find: search("dc=example,dc=com", "(uid={user})"), ..settings() },
+        ),
     ];
-    for (what, settings) in cases {
+    for (what, sent, settings) in cases {
         let service = service(&settings);
         let error = ask(&service, "reader", &told("SLAPD_PASSWORD")).await.expect_err(what);
-        assert_eq!((error.no_answer, error.sent), (NoAnswer::Misconfigured, Sent::No), "{what}: {error}");
+        assert_eq!((error.no_answer, error.sent), (NoAnswer::Misconfigured, sent), "{what}: {error}");
         assert!(!format!("{error} {error:?}").contains("planted"), "{what}");
         assert!(service.check(Instant::now() + TIME).await.is_err(), "{what}");
     }

@@ -144,7 +144,7 @@ async fn nobody_is_bound_as_where_it_is_not_clear_as_whom() {
     for (entries, no_answer) in cases {
         directory.on_search(Reaction::Entries(entries.clone()));
         let error = ask(&service, "reader", PLANTED).await.expect_err("no answer");
-        assert_eq!((error.no_answer, error.sent), (no_answer, Sent::No), "{entries:?}");
+        assert_eq!((error.no_answer, error.sent), (no_answer, Sent::Name), "{entries:?}");
         assert!(!format!("{error} {error:?}").contains("reader"));
     }
     assert_eq!(directory.binds(), Vec::<String>::new());

@@ -53,7 +53,7 @@ async fn a_search_on_a_connection_that_ends_under_it_is_made_again_once() {
     assert!(ask(&service, "reader", PLANTED).await.is_ok());
     directory.on_search(Reaction::End);
     let error = ask(&service, "reader", PLANTED).await.expect_err("no answer");
-    check(&error, NoAnswer::Unreachable, Sent::No, "it ends every time");
+    check(&error, NoAnswer::Unreachable, Sent::Name, "it ends every time");
     let searches = directory.asked().iter().filter(|asked| matches!(asked, Asked::Search { .. })).count();
     assert_eq!(searches, 3, "the first, and this one on the kept connection and on a new one");
 }

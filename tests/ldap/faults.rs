@@ -90,7 +90,7 @@ async fn each_fault_before_the_bind_costs_no_attempt() {
         let asked = Instant::now();
         let time = if what.contains("silence") { SHORT } else { TIME };
         let error = ask_within(&service(&directory.settings()), "reader", PLANTED, time).await.expect_err(what);
-        check(&error, no_answer, Sent::No, what);
+        check(&error, no_answer, Sent::Name, what);
         assert!(asked.elapsed() < TIME, "{what}: long after its deadline");
         assert_eq!(directory.binds(), Vec::<String>::new(), "{what}");
     }

@@ -199,7 +199,7 @@ impl Shield {
             Ok(Answered { answer: Answer::Rejected(Rejection::Unacceptable), .. }) => {
                 (Counted::Unsent, Some(Said::Refused(Rejection::Unacceptable)))
             }
-            Err(IdentityError { sent: Sent::No, .. }) => (Counted::Unsent, None),
+            Err(IdentityError { sent: Sent::Name | Sent::No, .. }) => (Counted::Unsent, None),
             Ok(Answered { answer: Answer::Rejected(why), .. }) => (Counted::Refused, Some(Said::Refused(*why))),
             Err(IdentityError { sent: Sent::Maybe, .. }) => (Counted::Unknown, Some(Said::Unknown)),
         };

@@ -34,8 +34,10 @@ enum Weight {
 fn weigh(error: &IdentityError) -> Weight {
     match (error.no_answer, error.sent) {
         (NoAnswer::Unreachable, Sent::No) => Weight::Anybody,
-        (NoAnswer::Unreachable | NoAnswer::TimedOut | NoAnswer::Throttled(_), Sent::Maybe) => Weight::Outage,
-        (NoAnswer::Misconfigured | NoAnswer::Protocol, Sent::Maybe | Sent::No) => Weight::OncePerAccount,
+        (NoAnswer::Unreachable | NoAnswer::TimedOut | NoAnswer::Throttled(_), Sent::Maybe | Sent::Name) => {
+            Weight::Outage
+        }
+        (NoAnswer::Misconfigured | NoAnswer::Protocol, Sent::Maybe | Sent::Name | Sent::No) => Weight::OncePerAccount,
         // Too long in a queue of our own, or held back by ourselves.
         (NoAnswer::TimedOut | NoAnswer::Throttled(_), Sent::No) => Weight::None,
     }
@@ -202,9 +204,11 @@ mod tests {
     #[test]
     fn what_one_account_alone_provokes_opens_nothing() {
         let set_up = || IdentityError::sent(NoAnswer::Misconfigured, "key");
-        for error in [broken(), puzzled(), set_up()] {
+        let unfound = || IdentityError::named(NoAnswer::Unreachable, "the search had no answer in time");
+        for error in [broken(), puzzled(), set_up(), unfound()] {
             assert!(!is_open(&vec![(error, 1); 100]));
         }
+        assert!(is_open(&[(unfound(), 1), (unfound(), 1), (unfound(), 2)]));
         assert!(!is_open(&[(set_up(), 1), (set_up(), 2)]));
         assert!(is_open(&[(set_up(), 1), (set_up(), 2), (puzzled(), 3)]));
     }

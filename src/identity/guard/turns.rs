@@ -148,7 +148,7 @@ impl Turns {
 
     /// Leaves the service alone for as long as it asks.
     pub(crate) fn obey(&mut self, error: &IdentityError, now: Instant) {
-        if let (NoAnswer::Throttled(wait), Sent::Maybe) = (error.no_answer, error.sent) {
+        if let (NoAnswer::Throttled(wait), Sent::Maybe | Sent::Name) = (error.no_answer, error.sent) {
             let pause = wait.unwrap_or(self.back_off).min(PAUSE_MAX);
             self.back_off = (self.back_off * 2).min(BACK_OFF_MAX);
             self.paused_until = self.paused_until.max(Some(now + pause));

@@ -111,7 +111,7 @@ pub(crate) fn own_bind(outcome: &Outcome) -> Result<(), IdentityError> {
 
 /// Whom a search has found: the one entry that is called as was asked. Nothing of anybody's password was sent.
 pub(crate) fn whom(namings: &[Naming], found: &Found, asked: &AccountId) -> Result<Option<Whom>, IdentityError> {
-    let no_answer = |why, detail: String| Err(IdentityError::unsent(why, detail));
+    let no_answer = |why, detail: String| Err(IdentityError::named(why, detail));
     match (found.outcome.code, found.entries.as_slice()) {
         (SUCCESS | SIZE_LIMIT_EXCEEDED, [_, _, ..]) => {
             no_answer(NoAnswer::Misconfigured, "more than one entry is called as was asked".to_owned())
@@ -205,7 +205,7 @@ mod tests {
                 let (flavour, outcome) = outcome(cell);
                 (user_bind(flavour, &outcome), Sent::Maybe)
             } else if let Some(cell) = says.strip_prefix("search ") {
-                (search(cell), Sent::No)
+                (search(cell), Sent::Name)
             } else if let Some(cell) = says.strip_prefix("own bind ") {
                 (own_bind(&outcome(cell).1).map(|()| Answer::Accepted), Sent::No)
             } else {

@@ -15,7 +15,7 @@ use crate::identity::ldap::message::{Scope, Search, any_entry};
 use crate::identity::ldap::pool::{Lease, Pool, late};
 use crate::identity::ldap::ppolicy::{PPOLICY, request_control};
 use crate::identity::ldap::settings::{LdapFind, LdapFlavour, LdapSettings};
-use crate::identity::port::{Answered, Asides, Ask, BoxFuture, IdentityError, IdentityService, SecondLook};
+use crate::identity::port::{Answered, Asides, Ask, BoxFuture, IdentityError, IdentityService, SecondLook, Sent};
 use crate::identity::rate::Rate;
 
 /// One more than there may be, so that two are seen to be two.
@@ -132,7 +132,7 @@ impl LdapService {
             }
             found => found,
         };
-        found.map_err(|error| IdentityError::unsent(error.no_answer(), format!("the search: {error}")))
+        found.map_err(|error| IdentityError::named(error.no_answer(), format!("the search: {error}")))
     }
 
     /// Reads one entry by its name.
@@ -206,7 +206,8 @@ async fn search_on(
     asked: &Search<'_>,
     deadline: Instant,
 ) -> Result<Result<Found, WireError>, IdentityError> {
-    let found = timeout_at(deadline, lease.connection.search(asked)).await.map_err(|_| late("the search"))?;
+    let late = |_| IdentityError { sent: Sent::Name, ..late("the search") };
+    let found = timeout_at(deadline, lease.connection.search(asked)).await.map_err(late)?;
     if found.is_ok() {
         lease.give_back();
     }
