@@ -106,10 +106,10 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
         ),
         (
             "flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
-             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_opened_at)",
+             cleared_at, is_telling, flag_institution, flag_identifier, flag_state, flag_severity, flag_opened_at)",
             format!(
                 "id, reason, severity, 3, 'AlmaSDK-old' || CAST(i % 40 AS TEXT) || '-institutionCode-' || institution, \
-                 last_seen - 86400000, last_seen, 1 + i % 50, {CLOSED}, 1, institution, state, severity, \
+                 last_seen - 86400000, last_seen, 1 + i % 50, {CLOSED}, 1, institution, identifier, state, severity, \
                  last_seen - 86400000"
             ),
             "made",
@@ -117,9 +117,9 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
         // A third of them stands in the list too.
         (
             "flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
-             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_opened_at)",
+             cleared_at, is_telling, flag_institution, flag_identifier, flag_state, flag_severity, flag_opened_at)",
             format!(
-                "id, 'reported', 1, 2, NULL, last_seen - 86400000, last_seen - 86400000, 1, {CLOSED}, 1, institution, state, severity, \
+                "id, 'reported', 1, 2, NULL, last_seen - 86400000, last_seen - 86400000, 1, {CLOSED}, 1, institution, identifier, state, severity, \
                  last_seen - 86400000"
             ),
             "made WHERE i % 3 = 0 AND reason <> 'reported'",

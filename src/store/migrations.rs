@@ -19,11 +19,12 @@ macro_rules! both {
     };
 }
 
-const MIGRATIONS: [(i64, &str, Texts); 4] = [
+const MIGRATIONS: [(i64, &str, Texts); 5] = [
     (1, "first tables", both!("0001_first_tables.sql")),
     (2, "attempts", both!("0002_attempts.sql")),
     (3, "flags", both!("0003_flags.sql")),
     (4, "usage", both!("0004_usage.sql")),
+    (5, "queue by account", both!("0005_queue_by_account.sql")),
 ];
 
 /// All of them, in the text that `choose` takes.

@@ -33,6 +33,7 @@ pub(crate) async fn check_books(url: &str) -> u64 {
     let adrift = "SELECT COUNT(*) FROM flag_reason JOIN flag ON flag.id = flag_reason.flag_id WHERE \
                   flag_reason.flag_state <> flag.state OR flag_reason.flag_severity <> flag.severity OR \
                   flag_reason.flag_opened_at <> flag.opened_at OR flag_reason.flag_institution <> flag.institution OR \
+                  flag_reason.flag_identifier <> flag.identifier OR \
                   (flag_reason.is_telling = 1) <> (flag_reason.cleared_at IS NULL OR NOT EXISTS (SELECT 1 \
                   FROM flag_reason AS other WHERE other.flag_id = flag.id AND other.cleared_at IS NULL))";
     assert_eq!(number(&mut connection, adrift).await, 0, "reasons that do not follow their flag");

@@ -15,6 +15,9 @@ use crate::store::{Database, StoreError};
 
 /// The one table that has a row from the beginning: where the trail's numbers stand.
 const SEEDED: &str = "trail_head";
+/// Fills what a backup does not have that was made before migration 5.
+const FILLED: &str = "UPDATE flag_reason SET flag_identifier = flag.identifier FROM flag \
+     WHERE flag.id = flag_reason.flag_id AND flag_reason.flag_identifier = ''";
 /// Rows of one statement at most, and values of one: SQLite takes 32,766 of those.
 const ROWS: usize = 200;
 const VALUES: usize = 10_000;
@@ -59,6 +62,7 @@ pub(crate) async fn restore(
             None => break,
         }
     }
+    sqlx::query(FILLED).execute(&mut *write).await.map_err(StoreError::during("be restored"))?;
     if let Some(statement) = Engine::of_connection(&write).numbers_go_on() {
         sqlx::query(statement).fetch_optional(&mut *write).await.map_err(StoreError::during("be restored"))?;
     }

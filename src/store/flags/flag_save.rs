@@ -117,8 +117,8 @@ async fn write(connection: &mut AnyConnection, flag: &FlagRow) -> Result<(), Sto
 }
 
 const WRITE_REASON: &str = "INSERT INTO flag_reason (flag_id, reason, severity, confidence, integration, first_seen, \
-     last_seen, count, cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_opened_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+     last_seen, count, cleared_at, is_telling, flag_institution, flag_identifier, flag_state, \
+     flag_severity, flag_opened_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
      ON CONFLICT (flag_id, reason) DO UPDATE SET severity = excluded.severity, confidence = excluded.confidence, \
      integration = excluded.integration, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
      count = excluded.count, cleared_at = excluded.cleared_at, is_telling = excluded.is_telling, \
@@ -130,6 +130,7 @@ async fn write_reason(connection: &mut AnyConnection, flag: &FlagRow, reason: &R
     evidence(WRITE_REASON, flag, reason)
         .bind(i64::from(is_telling))
         .bind(flag.account.institution().as_str())
+        .bind(flag.account.identifier())
         .bind(flag.life.state.label())
         .bind(rank(flag.severity()))
         .bind(flag.opened_at.as_millis())
@@ -151,4 +152,27 @@ fn evidence<'q>(statement: &'static str, flag: &'q FlagRow, reason: &'q ReasonRe
         .bind(reason.last_seen.as_millis())
         .bind(row::stored(reason.count))
         .bind(reason.cleared_at.map(Timestamp::as_millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suite::harness;
+
+    #[tokio::test]
+    async fn counting_up_writes_no_index() {
+        let fresh = harness::sqlite().await;
+        let trees = async |statement: &str| {
+            let steps = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN {statement}")));
+            let steps = steps.fetch_all(fresh.database.pool()).await.expect("a program");
+            let opcode = |step| row::text(step, "opcode").expect("an opcode");
+            steps.iter().filter(|step| opcode(step) == "OpenWrite").count()
+        };
+        for statement in [COUNT_UP, COUNT_REASON_UP] {
+            assert_eq!(trees(statement).await, 1, "{statement}");
+        }
+        for statement in [WRITE, WRITE_REASON] {
+            assert!(trees(statement).await > 4, "{statement}");
+        }
+    }
 }

@@ -310,8 +310,9 @@ impl Importing<'_> {
     async fn finish_flags(&mut self) -> Result<u64, StoreError> {
         let text = format!(
             "INSERT INTO flag_reason (flag_id, reason, severity, confidence, first_seen, last_seen, count, is_telling, \
-             flag_institution, flag_state, flag_severity, flag_opened_at) SELECT flag.id, $3, flag.severity, \
-             flag.confidence, $2, $2, 1, 1, flag.institution, flag.state, flag.severity, flag.opened_at FROM {FLAGS} \
+             flag_institution, flag_identifier, flag_state, flag_severity, flag_opened_at) SELECT flag.id, $3, \
+             flag.severity, flag.confidence, $2, $2, 1, 1, flag.institution, flag.identifier, flag.state, \
+             flag.severity, flag.opened_at FROM {FLAGS} \
              AND flag.first_seen = $2 \
              AND NOT EXISTS (SELECT 1 FROM flag_reason AS known WHERE known.flag_id = flag.id) ORDER BY flag.id"
         );

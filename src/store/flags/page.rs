@@ -11,7 +11,7 @@ use crate::store::flags::filter::{FlagCursor, FlagFilter, FlagOrder, Key};
 use crate::store::flags::flag_row;
 use crate::store::flags::gathered::FlagId;
 use crate::store::flags::sources::SourceKind;
-use crate::store::flags::statement::{Statement, Way};
+use crate::store::flags::statement::Statement;
 use crate::store::flags::tallies;
 use crate::store::{StoreError, row};
 
@@ -68,21 +68,13 @@ pub(crate) async fn page(
     most: usize,
 ) -> Result<FlagPage, StoreError> {
     let order = filter.order(wanted);
+    let total = total(connection, filter).await?;
     let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
-    let (total, way) = total(connection, filter, order).await?;
+    let found = Statement::keys(filter, order, after, limit).query().fetch_all(&mut *connection).await;
     let mut keys: Vec<(Key, String)> = Vec::new();
-    // Each state has its own stretch of an index: they are read apart and merged.
-    for states in stretches(filter, way) {
-        let found = Statement::new(filter, &states, way, after)
-            .keys(order, limit)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(StoreError::during(ACTION))?;
-        for row in &found {
-            keys.push((key(row, order)?, row::text(row, "id")?));
-        }
+    for row in &found.map_err(StoreError::during(ACTION))? {
+        keys.push((key(row, order)?, row::text(row, "id")?));
     }
-    keys.sort_by(|(a, _), (b, _)| a.compare(b));
     let is_last = keys.len() <= most;
     keys.truncate(most);
     let next = keys.last().filter(|_| !is_last).map(|(key, _)| FlagCursor { key: key.clone() });
@@ -90,55 +82,16 @@ pub(crate) async fn page(
     Ok(FlagPage { flags: records(connection, &ids).await?, next, total })
 }
 
-/// How many flags a filter leaves, where they are no more than are counted, and the way by which they are come by in
-/// this order.
-async fn total(
-    connection: &mut AnyConnection,
-    filter: &FlagFilter,
-    order: FlagOrder,
-) -> Result<(Option<u64>, Way), StoreError> {
-    let without_prefix = FlagFilter { prefix: None, ..filter.clone() };
-    let of_filter = match (filter.reason, filter.severity) {
-        (Some(_), Some(_)) => count(connection, &without_prefix, Way::Stretch).await?,
-        (_, _) => tallies::sum(connection, &without_prefix).await?,
+/// How many flags a filter leaves, where they are no more than are counted.
+async fn total(connection: &mut AnyConnection, filter: &FlagFilter) -> Result<Option<u64>, StoreError> {
+    let is_kept = filter.prefix.is_none() && (filter.reason.is_none() || filter.severity.is_none());
+    let total = if is_kept {
+        tallies::sum(connection, filter).await?
+    } else {
+        let counted = Statement::count(filter, COUNTED + 1).query().fetch_one(connection).await;
+        row::count(&counted.map_err(StoreError::during(ACTION))?, "total")?
     };
-    let few = i64::try_from(of_filter).is_ok_and(|total| total <= COUNTED);
-    let way = match (order, few) {
-        (FlagOrder::Severity, _) => Way::Stretch,
-        (FlagOrder::Account, true) => Way::Pick,
-        (FlagOrder::Account, false) => Way::Walk,
-    };
-    let total = if filter.prefix.is_some() { count(connection, filter, way).await? } else { of_filter };
-    Ok((Some(total).filter(|total| i64::try_from(*total).is_ok_and(|total| total <= COUNTED)), way))
-}
-
-/// Counts no further than one beyond what is counted exactly.
-async fn count(connection: &mut AnyConnection, filter: &FlagFilter, way: Way) -> Result<u64, StoreError> {
-    let mut counted = 0;
-    for states in stretches(filter, way) {
-        let total = Statement::new(filter, &states, way, None)
-            .count(COUNTED + 1)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(StoreError::during(ACTION))?;
-        counted += row::count(&total, "total")?;
-        if i64::try_from(counted).is_ok_and(|counted| counted > COUNTED) {
-            break;
-        }
-    }
-    Ok(counted)
-}
-
-/// The states of a filter as they are looked for: one by one where the index has them in front of what orders the queue.
-fn stretches(filter: &FlagFilter, way: Way) -> Vec<Vec<FlagState>> {
-    let mut states = filter.states.clone();
-    states.sort();
-    states.dedup();
-    match way {
-        Way::Pick | Way::Walk => vec![states],
-        Way::Stretch if states.is_empty() => FlagState::ALL.map(|state| vec![state]).to_vec(),
-        Way::Stretch => states.into_iter().map(|state| vec![state]).collect(),
-    }
+    Ok(Some(total).filter(|total| i64::try_from(*total).is_ok_and(|total| total <= COUNTED)))
 }
 
 fn key(row: &AnyRow, order: FlagOrder) -> Result<Key, StoreError> {

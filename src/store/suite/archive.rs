@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sqlx::Row;
 
-use crate::domain::{Fact, Rejection};
-use crate::store::archive::layout::{self, Table};
+use crate::domain::{Fact, Reason, Rejection};
+use crate::store::archive::layout::{self, Column, Holds, Table};
 use crate::store::archive::line::{ArchiveWriter, Cell, Head};
 use crate::store::suite::flags::{all, check_totals, record, refused, seen};
 use crate::store::suite::harness::{self, Fresh, account, at, new_account, on_every_database};
-use crate::store::{ArchiveError, ChangeFeed, Database, ListedAccount, News};
+use crate::store::{ArchiveError, ChangeFeed, Database, FlagFilter, FlagOrder, ListedAccount, News};
 
 /// A backup as text.
 pub(crate) async fn copy(database: &Database) -> String {
@@ -175,9 +175,16 @@ async fn tables(database: &Database) -> Vec<Table> {
 
 /// A backup with one row of a table as some version had it.
 fn made_by(migration: i64, table: &Table, cells: &[Cell]) -> String {
+    with_rows(migration, &[(table.clone(), cells.to_vec())])
+}
+
+/// A backup with rows of tables as some version had them.
+fn with_rows(migration: i64, rows: &[(Table, Vec<Cell>)]) -> String {
     let mut text = Vec::new();
     let mut writer = ArchiveWriter::begin(&mut text, &Head::new(migration, "long ago", "sqlite")).expect("begun");
-    writer.row(table, cells).expect("written");
+    for (table, cells) in rows {
+        writer.row(table, cells).expect("written");
+    }
     writer.end().expect("ended");
     String::from_utf8(text).expect("UTF-8")
 }
@@ -212,6 +219,32 @@ async fn an_older_backup_is_restored_where_it_fits_and_a_newer_one_is_refused(fr
     assert!(copy(&fresh.database).await.contains("\"identifier\":\"reader\",\"hash\":null,\"must_change\":1"));
 }
 
+async fn reasons_of_an_older_backup_learn_whose_they_are(fresh: Fresh) {
+    let all = tables(&fresh.database).await;
+    // A row that has something for every column of then, and nothing where there may be nothing.
+    let row = |name: &str, texts: &[(&str, &str)]| {
+        let mut table = all.iter().find(|table| table.name == name).expect("a table").clone();
+        let optional = ["snoozed_until", "state_before", "assignee", "closed_at", "cleared_at", "integration"];
+        table.columns.retain(|column| !optional.contains(&&*column.name) && column.name != "flag_identifier");
+        let text = |column: &str| texts.iter().find(|(name, _)| *name == column).map(|(_, text)| *text);
+        let cell = |column: &Column| match column.holds {
+            Holds::Number => Cell::Number(1),
+            Holds::Text => Cell::Text(text(&column.name).expect(&column.name).to_owned()),
+        };
+        let cells = table.columns.iter().map(cell).collect();
+        (table, cells)
+    };
+    let id = "0000000000000001";
+    let flag = [("id", id), ("institution", "01X"), ("identifier", "zoe"), ("subject", id), ("state", "open")];
+    let reason = [("flag_id", id), ("reason", "locked"), ("flag_institution", "01X"), ("flag_state", "open")];
+    let older = with_rows(4, &[row("flag", &flag), row("flag_reason", &reason)]);
+    restore(&fresh.database, &older).await.expect("restored");
+    let locked = FlagFilter { reason: Some(Reason::Locked), prefix: Some("z".to_owned()), ..FlagFilter::default() };
+    let page = fresh.database.flags().page(&locked, FlagOrder::Account, None, 10).await.expect("a page");
+    assert_eq!(page.flags.iter().map(|flag| flag.account.identifier()).collect::<Vec<_>>(), ["zoe"]);
+    assert!(copy(&fresh.database).await.contains("\"flag_identifier\":\"zoe\""));
+}
+
 async fn every_kind_of_database_has_the_same_tables(fresh: Fresh) {
     let here = tables(&fresh.database).await;
     assert_eq!(here, tables(&harness::sqlite().await.database).await);
@@ -230,5 +263,6 @@ on_every_database![
     a_damaged_backup_is_refused_and_nothing_of_it_is_written,
     a_database_that_holds_anything_is_left_alone,
     an_older_backup_is_restored_where_it_fits_and_a_newer_one_is_refused,
+    reasons_of_an_older_backup_learn_whose_they_are,
     every_kind_of_database_has_the_same_tables,
 ];

@@ -7,6 +7,7 @@ mod changes;
 mod erasure;
 mod flag_import;
 mod flag_life;
+mod flag_pages;
 pub(crate) mod flags;
 pub(crate) mod harness;
 mod integrations;

@@ -1,7 +1,12 @@
 //! Opening, opening again, looking without opening; tables of older and newer versions.
 
+use sqlx::Executor;
+use sqlx::migrate::Migrator;
+
+use crate::domain::Reason;
+use crate::store::engine::{self, Engine};
 use crate::store::suite::harness::{Fresh, account, at, new_account, on_every_database};
-use crate::store::{Database, StoreError, Tables, inspect};
+use crate::store::{Database, DatabaseUrl, FlagFilter, FlagOrder, StoreError, Tables, inspect};
 
 async fn what_was_written_is_there_when_the_database_is_opened_again(fresh: Fresh) {
     fresh.database.accounts().insert(&new_account("reader"), at(1)).await.expect("added");
@@ -58,6 +63,47 @@ async fn a_migration_that_was_changed_since_is_refused(fresh: Fresh) {
     assert!(Database::open(&fresh.url).await.is_err());
 }
 
+/// A database of an older version: its first `migrations`, and what was written then.
+async fn older(url: &DatabaseUrl, migrations: usize, written: &'static str) {
+    let (pool, writer) = engine::open(url).await.expect("a database");
+    let mut connection = writer.acquire().await.expect("a connection");
+    let mut first = Migrator::with_migrations(Engine::of(url).migrator().iter().take(migrations).cloned().collect());
+    first.set_locking(false);
+    first.run_direct(None, &mut *connection, false).await.expect("its tables");
+    connection.execute(written).await.expect("written");
+    drop(connection);
+    writer.close().await;
+    pool.close().await;
+}
+
+async fn reasons_of_an_older_version_learn_whose_they_are(fresh: Fresh) {
+    let url = fresh.another().await;
+    let written = "INSERT INTO flag (id, institution, identifier, subject, state, severity, confidence, first_seen, \
+             last_seen, count, opened_at) VALUES \
+             ('0000000000000001', '01DEMO_INST', 'zoe', '1', 'open', 3, 3, 1, 2, 3, 1), \
+             ('0000000000000002', '01DEMO_INST', 'ada', '2', 'open', 3, 3, 1, 2, 3, 1); \
+         INSERT INTO flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
+             cleared_at, is_telling, flag_institution, flag_state, flag_severity, flag_opened_at) VALUES \
+             ('0000000000000001', 'locked', 3, 3, 'AlmaSDK-proxy-institutionCode-01DEMO_INST', 1, 2, 3, \
+             NULL, 1, '01DEMO_INST', 'open', 3, 1), \
+             ('0000000000000001', 'expired', 2, 3, NULL, 1, 2, 4, 5, 0, '01DEMO_INST', 'open', 3, 1), \
+             ('0000000000000002', 'locked', 3, 3, NULL, 1, 2, 3, NULL, 1, '01DEMO_INST', 'open', 3, 1)";
+    older(&url, 4, written).await;
+    let database = Database::open(&url).await.expect("it opens");
+    let locked = FlagFilter { reason: Some(Reason::Locked), ..FlagFilter::default() };
+    let page = database.flags().page(&locked, FlagOrder::Account, None, 10).await.expect("a page");
+    let names: Vec<&str> = page.flags.iter().map(|flag| flag.account.identifier()).collect();
+    assert_eq!(names, ["ada", "zoe"]);
+    let whole = database.flags().show(&page.flags[1].id).await.expect("shown").expect("there");
+    let evidence: Vec<_> = whole
+        .reasons
+        .iter()
+        .map(|known| (known.reason, known.count, known.cleared_at, known.integration.is_some()))
+        .collect();
+    assert_eq!(evidence, [(Reason::Expired, 4, Some(at(5)), false), (Reason::Locked, 3, None, true)]);
+    database.close().await;
+}
+
 async fn change_tables(fresh: &Fresh, statement: &'static str) {
     let mut write = fresh.database.write().await.expect("a write begins");
     sqlx::query(statement).execute(&mut *write).await.expect("written");
@@ -70,4 +116,5 @@ on_every_database![
     what_stands_there_is_told_and_left_alone,
     tables_of_a_newer_version_are_refused,
     a_migration_that_was_changed_since_is_refused,
+    reasons_of_an_older_version_learn_whose_they_are,
 ];
