@@ -31,15 +31,27 @@ pub(crate) fn account(number: u64) -> (&'static str, String) {
     (INSTITUTIONS[institution], identifier)
 }
 
+/// The reason that few flags have, as few institutions' own sign-ins are refused, and the one that others have instead.
+pub(crate) const RARE: Reason = Reason::IntegrationRefused;
+const INSTEAD: Reason = Reason::StaleSecret;
+/// One of so many flags is of a rare kind, and so many of the first ones are: the small database has whole pages of them.
+const EVERY: u64 = 700;
+const FIRST: u64 = 100;
+
 /// Why the flag with this number was made.
 pub(crate) fn reason(number: u64) -> Reason {
     let of_eight = usize::try_from(number % 8).unwrap_or_default();
-    Reason::ALL[of_eight]
+    if number <= FIRST || number.is_multiple_of(EVERY) { RARE } else { common(of_eight) }
 }
 
 /// Whether somebody has to act on the flag with this number, and it is not left alone until some day.
 pub(crate) fn is_active(number: u64) -> bool {
-    number / 7 % 100 < 80
+    number / 7 % 100 < 80 && !is_dismissed(number)
+}
+
+/// Whether nothing was to be done about the flag with this number, which is rare too.
+fn is_dismissed(number: u64) -> bool {
+    (FIRST + 1..=2 * FIRST).contains(&number) || number % EVERY == 1
 }
 
 /// The parts of a row, in terms of its number `i`; the same text on both databases.
@@ -52,13 +64,20 @@ fn row(flags: u64) -> String {
          ELSE CAST(2000000000 + {spread} AS TEXT) END"
     );
     let id = format!("CAST(1000000000000000 + (i * 700001 % {PRIME}) * 8999999999 AS TEXT)");
-    let state = "CASE WHEN i / 7 % 100 < 60 THEN 'open' WHEN i / 7 % 100 < 70 THEN 'assigned' \
-                 WHEN i / 7 % 100 < 75 THEN 'notified' WHEN i / 7 % 100 < 80 THEN 'waiting' \
-                 WHEN i / 7 % 100 < 83 THEN 'snoozed' WHEN i / 7 % 100 < 98 THEN 'resolved' ELSE 'dismissed' END";
-    let reason =
-        format!("CASE {} END", reasons().map(|(nth, code, _)| format!("WHEN i % 8 = {nth} THEN '{code}'")).join(" "));
-    let severity =
-        format!("CASE {} END", reasons().map(|(nth, _, rank)| format!("WHEN i % 8 = {nth} THEN {rank}")).join(" "));
+    let rare = format!("i <= {FIRST} OR i % {EVERY} = 0");
+    let state = format!(
+        "CASE WHEN i > {FIRST} AND i <= {FIRST} * 2 OR i % {EVERY} = 1 THEN 'dismissed' \
+         WHEN i / 7 % 100 < 60 THEN 'open' WHEN i / 7 % 100 < 70 THEN 'assigned' \
+         WHEN i / 7 % 100 < 75 THEN 'notified' WHEN i / 7 % 100 < 80 THEN 'waiting' \
+         WHEN i / 7 % 100 < 83 THEN 'snoozed' ELSE 'resolved' END"
+    );
+    let of_reasons = |value: &dyn Fn(Reason) -> String| {
+        let of_eight = |nth: usize| format!("WHEN i % 8 = {nth} THEN {}", value(common(nth)));
+        let common = (0..Reason::ALL.len()).map(of_eight).collect::<Vec<_>>().join(" ");
+        format!("CASE WHEN {rare} THEN {} {common} END", value(RARE))
+    };
+    let reason = of_reasons(&|reason| format!("'{}'", reason.code()));
+    let severity = of_reasons(&|reason| rank(reason).to_string());
     let last_seen = format!("{} + (i * 834733 % {PRIME}) * {}", END_MILLIS - SPAN_MILLIS, SPAN_MILLIS / PRIME);
     format!(
         "WITH RECURSIVE number(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM number WHERE i < {flags}), \
@@ -67,13 +86,9 @@ fn row(flags: u64) -> String {
     )
 }
 
-/// The reasons with their place and their severity as it is stored.
-fn reasons() -> [(usize, &'static str, i64); 8] {
-    let mut nth = 0;
-    Reason::ALL.map(|reason| {
-        nth += 1;
-        (nth - 1, reason.code(), rank(reason))
-    })
+/// The reason of all flags but the rare ones whose number leaves this remainder of eight.
+fn common(nth: usize) -> Reason {
+    if Reason::ALL[nth] == RARE { INSTEAD } else { Reason::ALL[nth] }
 }
 
 fn rank(reason: Reason) -> i64 {
@@ -119,8 +134,8 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
             "flag_reason (flag_id, reason, severity, confidence, integration, first_seen, last_seen, count, \
              cleared_at, is_telling, flag_institution, flag_identifier, flag_state, flag_severity, flag_opened_at)",
             format!(
-                "id, 'reported', 1, 2, NULL, last_seen - 86400000, last_seen - 86400000, 1, {CLOSED}, 1, institution, identifier, state, severity, \
-                 last_seen - 86400000"
+                "id, 'reported', 1, 2, NULL, last_seen - 86400000, last_seen - 86400000, 1, {CLOSED}, 1, \
+                 institution, identifier, state, severity, last_seen - 86400000"
             ),
             "made WHERE i % 3 = 0 AND reason <> 'reported'",
         ),
@@ -140,6 +155,10 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
             "made",
         ),
     ];
+    if url.starts_with("sqlite") {
+        // Every index at hand: their rows come in no order.
+        connection.execute("PRAGMA cache_size = -524288").await?;
+    }
     connection.execute("BEGIN").await?;
     for (table, columns, made) in statements {
         let statement = format!("INSERT INTO {table} {row} SELECT {columns} FROM {made}");
