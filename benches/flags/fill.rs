@@ -34,14 +34,14 @@ pub(crate) fn account(number: u64) -> (&'static str, String) {
 /// The reason that few flags have, as few institutions' own sign-ins are refused, and the one that others have instead.
 pub(crate) const RARE: Reason = Reason::IntegrationRefused;
 const INSTEAD: Reason = Reason::StaleSecret;
-/// Of a rare kind are every so manieth flag of the rest, and the first ones: the small database has whole pages of them.
+/// One of so many flags is of a rare kind, and so many of the first ones are: the small database has whole pages of them.
 const EVERY: u64 = 700;
 const FIRST: u64 = 100;
 
 /// Why the flag with this number was made.
 pub(crate) fn reason(number: u64) -> Reason {
     let of_eight = usize::try_from(number % 8).unwrap_or_default();
-    if number <= FIRST || number % EVERY == 0 { RARE } else { common(of_eight) }
+    if number <= FIRST || number.is_multiple_of(EVERY) { RARE } else { common(of_eight) }
 }
 
 /// Whether somebody has to act on the flag with this number, and it is not left alone until some day.
@@ -155,6 +155,10 @@ pub(crate) async fn fill(url: &str, flags: u64) -> anyhow::Result<()> {
             "made",
         ),
     ];
+    if url.starts_with("sqlite") {
+        // Every index at hand: their rows come in no order.
+        connection.execute("PRAGMA cache_size = -524288").await?;
+    }
     connection.execute("BEGIN").await?;
     for (table, columns, made) in statements {
         let statement = format!("INSERT INTO {table} {row} SELECT {columns} FROM {made}");

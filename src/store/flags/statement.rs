@@ -145,85 +145,86 @@ impl Statement {
         let (sorted, shared) = (sorted(filter, order), self.shared(filter, after));
         let mut texts = Vec::new();
         for (of_state, of_severity) in stretches(filter, order) {
-            let mut own = String::new();
+            let mut own = shared.clone();
             if let Some(wanted) = of_state {
                 let value = self.bind(wanted.label());
-                own.push_str(&format!(" AND {state} = {value}"));
+                own.push(format!(" AND {state} = {value}"));
             }
             if let Some(wanted) = of_severity {
                 let value = self.bind(rank(wanted));
-                own.push_str(&format!(" AND {severity} = {value}"));
+                own.push(format!(" AND {severity} = {value}"));
             }
             texts.push(format!(
-                "SELECT * FROM (SELECT {columns} FROM {rows}{shared}{own} ORDER BY {sorted} LIMIT {most}) AS stretch"
+                "SELECT * FROM (SELECT {columns} FROM {rows}{} ORDER BY {sorted} LIMIT {most}) AS stretch",
+                own.concat()
             ));
         }
         texts.join(" UNION ALL ")
     }
 
     /// The conditions that hold in every stretch.
-    fn shared(&mut self, filter: &FlagFilter, after: Option<&FlagCursor>) -> String {
-        let mut text = String::new();
+    fn shared(&mut self, filter: &FlagFilter, after: Option<&FlagCursor>) -> Vec<String> {
+        let mut conditions = Vec::new();
         if let Some(reason) = filter.reason {
             let value = self.bind(reason.code());
-            text.push_str(&format!(" AND reason = {value}"));
+            conditions.push(format!(" AND reason = {value}"));
         }
         if let Some(code) = &filter.institution {
             let value = self.bind(code.as_str());
-            text.push_str(&format!(" AND {} = {value}", self.place.institution));
+            conditions.push(format!(" AND {} = {value}", self.place.institution));
         }
-        let behind = match after.map(|cursor| &cursor.key) {
+        conditions.extend(match after.map(|cursor| &cursor.key) {
             Some(Key::Severity(severity, opened_at, id)) => self.behind(filter, *severity, *opened_at, id),
             Some(Key::Account(identifier, institution)) => self.from(filter, Some((identifier, institution))),
             None => self.from(filter, None),
-        };
-        text + &behind
+        });
+        conditions
     }
 
     /// What comes behind a flag in the order of severities. A database looks for the beginning of a stretch by one
     /// condition on each column, so there is one.
-    fn behind(&mut self, filter: &FlagFilter, last: i64, opened_at: i64, id: &str) -> String {
+    fn behind(&mut self, filter: &FlagFilter, last: i64, opened_at: i64, id: &str) -> Vec<String> {
         let at = self.place;
         match filter.severity.map(rank) {
             None => {
                 let (last, opened, id) = (self.bind(last), self.bind(opened_at), self.bind(id));
-                format!(" AND ({}, {}, {}) < ({last}, {opened}, {id})", at.severity, at.opened_at, at.id)
+                vec![format!(" AND ({}, {}, {}) < ({last}, {opened}, {id})", at.severity, at.opened_at, at.id)]
             }
             Some(wanted) if wanted == last => {
                 let (opened, id) = (self.bind(opened_at), self.bind(id));
-                format!(" AND ({}, {}) < ({opened}, {id})", at.opened_at, at.id)
+                vec![format!(" AND ({}, {}) < ({opened}, {id})", at.opened_at, at.id)]
             }
-            Some(wanted) if wanted > last => " AND 1 = 0".to_owned(),
-            Some(_) => String::new(),
+            Some(wanted) if wanted > last => vec![" AND 1 = 0".to_owned()],
+            Some(_) => Vec::new(),
         }
     }
 
     /// What begins with the prefix, from it on or from behind a flag; again with one condition for the beginning.
-    fn from(&mut self, filter: &FlagFilter, after: Option<(&str, &str)>) -> String {
+    fn from(&mut self, filter: &FlagFilter, after: Option<(&str, &str)>) -> Vec<String> {
         let Place { identifier, institution, .. } = self.place;
         let prefix = filter.prefix.as_deref().unwrap_or_default();
-        let mut text = String::new();
+        let mut conditions = Vec::new();
         match (after.filter(|(last, _)| *last >= prefix), &filter.institution) {
             (None, _) if prefix.is_empty() => {}
             (None, _) => {
                 let prefix = self.bind(prefix);
-                text.push_str(&format!(" AND {identifier} >= {prefix}"));
+                conditions.push(format!(" AND {identifier} >= {prefix}"));
             }
             (Some((last, of)), None) => {
                 let values = [last, of].map(|text| self.bind(text)).join(", ");
-                text.push_str(&format!(" AND ({identifier}, {institution}) > ({values})"));
+                conditions.push(format!(" AND ({identifier}, {institution}) > ({values})"));
             }
             (Some((last, of)), Some(own)) => {
                 let comparison = if own.as_str() > of { ">=" } else { ">" };
                 let last = self.bind(last);
-                text.push_str(&format!(" AND {identifier} {comparison} {last}"));
+                conditions.push(format!(" AND {identifier} {comparison} {last}"));
             }
         }
         if let Some(end) = end_of_prefix(prefix) {
             let end = self.bind(end.as_str());
-            text.push_str(&format!(" AND {identifier} < {end}"));
+            conditions.push(format!(" AND {identifier} < {end}"));
         }
-        text
+        conditions
     }
 
     /// Adds a value; gives what stands for it in the text.
