@@ -87,6 +87,20 @@ impl FlagCursor {
     }
 }
 
+impl Key {
+    /// Which of two flags comes first.
+    pub(crate) fn compare(&self, other: &Self) -> std::cmp::Ordering {
+        match (self, other) {
+            (Self::Account(a, at_a), Self::Account(b, at_b)) => (a, at_a).cmp(&(b, at_b)),
+            (Self::Severity(a, opened_a, id_a), Self::Severity(b, opened_b, id_b)) => {
+                (b, opened_b, id_b).cmp(&(a, opened_a, id_a))
+            }
+            (Self::Account(..), Self::Severity(..)) => std::cmp::Ordering::Less,
+            (Self::Severity(..), Self::Account(..)) => std::cmp::Ordering::Greater,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -75,6 +75,7 @@ pub(crate) async fn page(
     for row in &found.map_err(StoreError::during(ACTION))? {
         keys.push((key(row, order)?, row::text(row, "id")?));
     }
+    keys.sort_by(|(a, _), (b, _)| a.compare(b));
     let is_last = keys.len() <= most;
     keys.truncate(most);
     let next = keys.last().filter(|_| !is_last).map(|(key, _)| FlagCursor { key: key.clone() });
