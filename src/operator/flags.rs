@@ -185,15 +185,8 @@ impl Flags {
         order: FlagOrder,
         mut each: impl FnMut(Vec<FlagView>),
     ) -> Result<(), OperatorError> {
-        let mut after = None;
-        loop {
-            let page = self.table.page(filter, order, after.as_ref(), PAGE).await?;
-            each(page.flags.into_iter().map(view).collect());
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
+        let all = self.table.pages(filter, order, PAGE, |flags| each(flags.into_iter().map(view).collect()));
+        Ok(all.await?)
     }
 
     /// One flag with all that is known of it.

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::store::engine::{self, Engine};
@@ -112,6 +112,15 @@ impl Database {
     /// Begins reading what was there at one moment, in several statements.
     pub(crate) async fn read(&self, action: &'static str) -> Result<Transaction<'static, Any>, StoreError> {
         self.pool.begin_with(self.engine.begin_read()).await.map_err(StoreError::during(action))
+    }
+
+    /// The same on a connection that somebody has already.
+    pub(crate) async fn read_on<'c>(
+        &self,
+        connection: &'c mut AnyConnection,
+        action: &'static str,
+    ) -> Result<Transaction<'c, Any>, StoreError> {
+        connection.begin_with(self.engine.begin_read()).await.map_err(StoreError::during(action))
     }
 
     /// Begins a write. Writes of this process queue up here, in order; SQLite's own waiting for a lock is a loop of

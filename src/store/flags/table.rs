@@ -17,6 +17,8 @@ use crate::store::flags::trail::{self, TrailRecord};
 use crate::store::patience::in_time;
 use crate::store::{Database, StoreError, row};
 
+const READ: &str = "read flags";
+
 /// One flag, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlagDetail {
@@ -56,6 +58,32 @@ impl FlagTable {
     ) -> Result<FlagPage, StoreError> {
         let mut read = self.read().await?;
         page::page(&mut read, filter, order, after, most).await
+    }
+
+    /// All pages of at most `most` flags, one after the other: each is of its own moment, and all come through one
+    /// connection, so that no more than one remembers what it read.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn pages(
+        &self,
+        filter: &FlagFilter,
+        order: FlagOrder,
+        most: usize,
+        mut each: impl FnMut(Vec<FlagRecord>),
+    ) -> Result<(), StoreError> {
+        let mut connection = self.database.pool().acquire().await.map_err(StoreError::during(READ))?;
+        let mut after = None;
+        loop {
+            let mut read = self.database.read_on(&mut connection, READ).await?;
+            let page = page::page(&mut read, filter, order, after.as_ref(), most).await?;
+            read.rollback().await.map_err(StoreError::during(READ))?;
+            each(page.flags);
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// A flag with all that is known of it.
@@ -141,7 +169,7 @@ impl FlagTable {
 
     /// One transaction, so that all of it belongs together.
     async fn read(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        self.database.read("read flags").await
+        self.database.read(READ).await
     }
 }
 
