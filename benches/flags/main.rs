@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its tables")]
 
+mod awake;
 mod databases;
 mod fill;
 mod listing;
@@ -50,6 +51,7 @@ fn measure(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let large = runtime.block_on(databases::open(flags, folder.path()))?;
     let parts: Vec<&str> = PARTS.into_iter().filter(|part| wanted.is_empty() || wanted.contains(part)).collect();
     let mut held = Vec::new();
+    let awake = awake::Awake::begin();
     for part in &parts {
         println!("\n{part}:");
         held.push(match *part {
@@ -58,6 +60,7 @@ fn measure(arguments: &[String]) -> anyhow::Result<ExitCode> {
             _ => listing::compare(&small, &large)?,
         });
     }
+    drop(awake);
     runtime.block_on(async {
         // An upsert leaves the books as they must be.
         books::check_books(&large.url).await;
