@@ -105,6 +105,8 @@ impl Work {
                 continue;
             }
             match self.write().await {
+                // Those who were looked at without a write say nothing of those whose write failed.
+                Ok(()) if self.is_failing && !self.batch.is_empty() => {}
                 Ok(()) => self.show(None),
                 Err(error) => {
                     self.show(Some(&error));

@@ -73,6 +73,7 @@ pub(super) struct Picky {
     bad: Mutex<Vec<AccountId>>,
     away: Mutex<bool>,
     late_above: Mutex<Option<usize>>,
+    late_for: Mutex<Option<AccountId>>,
     hangs_after: Mutex<Option<usize>>,
     pub(super) written: Mutex<Vec<Gathered>>,
     /// How many accounts each write was of that was not late.
@@ -88,6 +89,11 @@ impl FlagStore for Picky {
                 return Err(StoreError::away());
             }
             if self.late_above.lock().unwrap().is_some_and(|most| gathered.len() > most) {
+                return Err(StoreError::late());
+            }
+            let late_for = self.late_for.lock().unwrap().clone();
+            if gathered.iter().any(|one| Some(&one.account) == late_for.as_ref()) {
+                tokio::time::sleep(Duration::from_secs(12)).await;
                 return Err(StoreError::late());
             }
             let written = self.written.lock().unwrap().len();
@@ -117,6 +123,11 @@ impl Picky {
     /// It does not answer in time when it is handed more accounts than these.
     pub(super) fn late_above(&self, most: Option<usize>) {
         *self.late_above.lock().unwrap() = most;
+    }
+
+    /// It lets whoever hands it this account wait, and takes it not.
+    pub(super) fn late_for(&self, identifier: Option<&str>) {
+        *self.late_for.lock().unwrap() = identifier.map(account);
     }
 
     /// It says nothing any more once so many accounts are written.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::Clock;
+use crate::domain::{Clock, Fact};
 use crate::gateway::flagging::Sighting;
 use crate::gateway::flagging::filed::{ASIDE, ASIDE_RETRY};
 use crate::gateway::flagging::queue::ALARM;
@@ -166,4 +166,25 @@ async fn a_store_that_hangs_when_the_server_stops_is_waited_for_once() {
     let (_folder, file) = house.stop().await;
     assert_eq!(names(&left(&file)), ["a", "b"]);
     assert!(stopped.elapsed() < STOP_PATIENCE * 2, "the server waits no longer for its writers");
+}
+
+/// A locked database can still be read: those of whom there is nothing to write are no sign that it is back.
+#[tokio::test(start_paused = true)]
+async fn who_needs_no_write_ends_no_trouble_of_those_who_do() {
+    let store = Arc::new(Picky::default());
+    store.late_for(Some("c"));
+    let house = House::new(10, store.clone());
+    for account in ["a", "b"] {
+        house.queue.put(of(account, Fact::Accepted));
+    }
+    house.queue.put(of("c", NO_PASSWORD));
+    house.until("it is late", |house| house.trouble().contains("3 accounts wait to be written")).await;
+    for second in 0..120 {
+        assert!(house.trouble().contains("accounts wait to be written"), "after {second} s");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!((store.count("a"), store.count("b"), store.count("c")), (1, 1, 0));
+    store.late_for(None);
+    house.until("it is over", |house| house.trouble().is_empty() && store.count("c") == 1).await;
+    house.stop().await;
 }
