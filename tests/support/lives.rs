@@ -157,8 +157,9 @@ impl Life {
     /// Signs in; the clock moves on meanwhile.
     async fn call(&mut self, call: Call, seconds: u8) {
         // A node that counts alone may not know that the slot of its own was given back on another.
-        let must_ask =
-            self.patience == Patience::Long && self.nodes[call.node].knows == Some(call.guess) && !self.own_is_taken();
+        let must_ask = self.patience == Patience::Long
+            && self.nodes[call.node].knows == Some(call.guess)
+            && !self.own_may_be_taken();
         let before = self.clock.now();
         let was_refused = self.nodes[call.node].refused.contains(&call.guess);
         let (address, bytes) = self.send(call);
@@ -314,8 +315,10 @@ impl Life {
         asked
     }
 
-    fn own_is_taken(&self) -> bool {
-        self.own_taken.iter().any(|at| self.clock.now().since(*at) < self.rule.counted_window())
+    /// A node that has not heard of a newer password holds the slot for the one that it saw accepted.
+    fn own_may_be_taken(&self) -> bool {
+        let now = self.clock.now();
+        self.history.counted(self.rule.counted_window(), now).any(|asked| asked.may_be_own)
     }
 
     /// Unlocks the account, and waits until both nodes know: of an integration that was registered after it they have
