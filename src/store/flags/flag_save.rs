@@ -122,8 +122,8 @@ const WRITE_REASON: &str = "INSERT INTO flag_reason (flag_id, reason, severity, 
      ON CONFLICT (flag_id, reason) DO UPDATE SET severity = excluded.severity, confidence = excluded.confidence, \
      integration = excluded.integration, first_seen = excluded.first_seen, last_seen = excluded.last_seen, \
      count = excluded.count, cleared_at = excluded.cleared_at, is_telling = excluded.is_telling, \
-     flag_state = excluded.flag_state, flag_severity = excluded.flag_severity, \
-     flag_opened_at = excluded.flag_opened_at";
+     flag_identifier = excluded.flag_identifier, flag_state = excluded.flag_state, \
+     flag_severity = excluded.flag_severity, flag_opened_at = excluded.flag_opened_at";
 
 async fn write_reason(connection: &mut AnyConnection, flag: &FlagRow, reason: &ReasonRecord) -> Result<(), StoreError> {
     let is_telling = flag.telling().any(|telling| telling.reason == reason.reason);

@@ -2,6 +2,9 @@
 -- filter leaves is some such stretches of an index, however few or many of all flags they are. A reason's rows hold the
 -- account's identifier for it.
 
+-- Whoever writes flags on another node waits, so that none is written between the copy and its taking the place.
+UPDATE trail_head SET seq = seq WHERE one = 1;
+
 CREATE TABLE new_flag_reason (
     flag_id TEXT COLLATE "C" NOT NULL,
     reason TEXT COLLATE "C" NOT NULL,
