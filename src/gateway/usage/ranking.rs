@@ -57,9 +57,7 @@ impl<K: Counted> Ranking<K> {
 
     /// Counts calls of a value.
     pub(crate) fn add(&mut self, value: K, calls: &Tally) {
-        let before = self.unproven.remove(&value);
-        let seen = self.values.entry(value).or_insert_with(|| Seen::at(self.floor));
-        before.iter().chain([calls]).for_each(|calls| seen.add(calls));
+        self.known(value).add(calls);
         if self.values.len() >= self.kept.saturating_mul(ROOM) {
             self.make_room();
         }
@@ -112,12 +110,12 @@ impl<K: Counted> Ranking<K> {
         }
         for (value, place) in &written.proven {
             if let Some(value) = K::read(value) {
-                self.values.entry(value).or_insert_with(|| Seen::at(self.floor)).parked = parked(place);
+                self.known(value).parked = parked(place);
             }
         }
         for (value, tally) in &written.evicted {
             if let Some(value) = K::read(value) {
-                self.values.entry(value).or_insert_with(|| Seen::at(self.floor)).parked = *tally;
+                self.known(value).parked = *tally;
             }
         }
         if self.values.len() >= self.kept.saturating_mul(ROOM) {
@@ -140,6 +138,16 @@ impl<K: Counted> Ranking<K> {
                 None => self.others.add(calls),
             }
         }
+    }
+
+    /// A value that is known, with what was counted before it was.
+    fn known(&mut self, value: K) -> &mut Seen {
+        let before = self.unproven.remove(&value);
+        let seen = self.values.entry(value).or_insert_with(|| Seen::at(self.floor));
+        if let Some(before) = &before {
+            seen.add(before);
+        }
+        seen
     }
 
     fn make_room(&mut self) {

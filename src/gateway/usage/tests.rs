@@ -176,6 +176,31 @@ async fn an_account_is_named_only_once_it_is_known_to_exist() {
     assert_eq!(by(&sums(&table).await, Dimension::Account), (vec![("legacy", 2), ("reader", 3)], 4));
 }
 
+#[tokio::test]
+async fn what_is_counted_of_an_account_while_it_is_proven_moves_in_with_it() {
+    let fresh = harness::sqlite().await;
+    let flags = fresh.database.flags();
+    let listed = [ListedAccount { account: account("legacy"), others: Vec::new() }];
+    let institution = account("x").institution().clone();
+    flags.import(&institution, &listed, "digest", ("mia", DAY.start()), &mut |_| ()).await.expect("imported");
+    let (table, mut counters) = (fresh.database.usage(), Counters::new(settings(1)));
+    for user in ["a", "a", "legacy"] {
+        counters.count(call(user, if user == "a" { CallEnd::Accepted } else { CallEnd::Refused }), spell);
+    }
+    for taken in counters.take() {
+        let UsageAdded::Written(written) = table.add(&taken.change, 0).await.expect("written") else {
+            panic!("nobody is forgotten")
+        };
+        // Meanwhile.
+        counters.count(call("legacy", CallEnd::Refused), spell);
+        counters.count(call("legacy", CallEnd::Refused), spell);
+        counters.written(&taken, &written);
+    }
+    counters.count(call("legacy", CallEnd::Refused), spell);
+    write(&mut counters, &table).await;
+    assert_eq!(by(&sums(&table).await, Dimension::Account), (vec![("legacy", 4)], 2));
+}
+
 #[test]
 fn invented_names_take_bounded_memory_and_every_call_is_counted_once() {
     const TOP: usize = 10;
