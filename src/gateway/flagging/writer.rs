@@ -126,7 +126,7 @@ impl Work {
         tokio::select! {
             () = self.waiting.news.notified() => {}
             () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK), if self.is_troubled => {
+            () = tokio::time::sleep(LOOK), if self.is_troubled || self.file_error.is_some() => {
                 self.look().await;
                 self.show(None);
             }

@@ -59,13 +59,16 @@ pub(crate) fn change(file: &Path, written: &HashSet<AccountId>, gathered: &[Gath
 /// it says whom it is about; gives how many lines that were.
 ///
 /// # Errors
-/// When a file cannot be read or written; which one.
+/// When a file cannot be read or written; which one. It is taken out of the others all the same.
 pub fn forget_leftovers(file: &Path, accounts: &[AccountId]) -> Result<u64, (PathBuf, io::Error)> {
-    let mut gone = 0;
+    let (mut gone, mut failed) = (0, None);
     for file in std::iter::once(file.to_path_buf()).chain(unreadable::files(file)) {
-        gone += forget(&file, accounts).map_err(|error| (file, error))?;
+        match forget(&file, accounts) {
+            Ok(lines) => gone += lines,
+            Err(error) => drop(failed.get_or_insert((file, error))),
+        }
     }
-    Ok(gone)
+    failed.map_or(Ok(gone), Err)
 }
 
 fn forget(file: &Path, accounts: &[AccountId]) -> io::Result<u64> {

@@ -132,5 +132,10 @@ fn who_is_forgotten_is_taken_out_of_another_versions_lines_too() {
     read(&file).expect("read");
     assert_eq!(forget_leftovers(&file, &[account("a")]).expect("written"), 1);
     let beside = folder.path().join("flags-left-over.unreadable.jsonl");
-    assert_eq!(fs::read_to_string(beside).expect("it is there"), line("b"));
+    assert_eq!(fs::read_to_string(&beside).expect("it is there"), line("b"));
+    // And where another file is out of reach, which is told.
+    let out_of_reach = folder.path().join("flags-left-over.unreadable-1.jsonl");
+    fs::create_dir(&out_of_reach).expect("in the way");
+    assert_eq!(forget_leftovers(&file, &[account("b")]).expect_err("out of reach").0, out_of_reach);
+    assert!(!beside.exists(), "nothing is left of it");
 }
