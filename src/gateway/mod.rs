@@ -5,6 +5,7 @@ mod call;
 mod canary;
 mod digests;
 mod flagging;
+mod generations;
 mod incidents;
 mod leftovers;
 mod lifecycle;

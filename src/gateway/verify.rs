@@ -2,7 +2,6 @@
 //! The same function serves the integration's sign-in and the account's.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -14,6 +13,7 @@ use crate::domain::{
 };
 use crate::gateway::attempts::{CallerRates, Shield};
 use crate::gateway::digests::{AccountMark, Digests};
+use crate::gateway::generations::{Generation, Generations};
 use crate::gateway::question::{Asked, Digest, IdentityUse, Origin, Question, Scope};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::CacheSettings;
@@ -57,6 +57,8 @@ struct Landed {
     said: Result<Heard, IdentityError>,
     /// Who asked.
     caller: Caller,
+    /// Under what a fresh yes is remembered already.
+    asked_as: Option<Digest>,
 }
 
 impl Landed {
@@ -100,12 +102,11 @@ impl Verified {
 pub(crate) struct Verifier {
     digests: Digests,
     remembered: Cache<Digest, Yes>,
-    /// Grows with every change of any account: what was asked before one is not remembered after it.
-    changes: AtomicU64,
+    generations: Generations,
     /// Questions of one caller under way.
-    joined: Cache<(Digest, Caller), ()>,
+    joined: Cache<(Digest, Caller, Generation), ()>,
     /// Guesses being asked now, whoever presents them.
-    flights: Cache<(AccountId, GuessTag), ()>,
+    flights: Cache<(AccountId, GuessTag, Generation), ()>,
     pub(crate) shield: Shield,
     rates: CallerRates,
     asks: TaskTracker,
@@ -131,7 +132,7 @@ impl Verifier {
         Self {
             digests: Digests::new(key),
             remembered,
-            changes: AtomicU64::new(0),
+            generations: Generations::new(),
             joined: Cache::builder().max_capacity(FLIGHTS).build(),
             flights: Cache::builder().max_capacity(FLIGHTS).build(),
             shield,
@@ -217,13 +218,14 @@ impl Verifier {
 
     /// Forgets every yes.
     pub(crate) fn forget_all(&self) {
-        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.generations.change_all();
         self.remembered.invalidate_all();
     }
 
     /// Forgets every yes for an account, because somebody changed it.
     pub(crate) fn forget(&self, account: &AccountId) {
-        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.generations.change(account);
+        self.generations.change(&self.shield.person(account));
         let changed = self.digests.mark(account);
         // Closures are switched on above, which is all that this can fail for.
         let _ = self.remembered.invalidate_entries_if(move |_, yes| yes.account == changed);
@@ -231,45 +233,49 @@ impl Verifier {
 
     /// Asks, once for all of one caller who ask the same at the same time.
     async fn ask(&self, asked: Asked, question: Question) -> Result<Heard, NoAnswer> {
-        let key = (question.digest, question.origin.caller());
+        let generation = self.generations.of(question.credentials.account());
+        let key = (question.digest, question.origin.caller(), generation);
         // Nothing is ever kept here: every end is an error, which all who joined are given.
-        let shared =
-            self.joined.try_get_with(key, async { Err::<(), _>(Passing(self.ask_once(&asked, &question).await)) });
-        match shared.await {
+        let once = async { Err::<(), _>(Passing(self.ask_once(&asked, &question, generation).await)) };
+        match self.joined.try_get_with(key, once).await {
             Ok(()) => Err(NoAnswer::Protocol),
             Err(passing) => passing.0,
         }
     }
 
-    async fn ask_once(&self, asked: &Asked, question: &Question) -> Result<Heard, NoAnswer> {
+    async fn ask_once(&self, asked: &Asked, question: &Question, generation: Generation) -> Result<Heard, NoAnswer> {
         // It may have been answered since it was looked for.
         if let Some(yes) = self.remembered.get(&question.digest).await {
             return Ok(Heard::from(yes));
         }
-        let changes = self.changes.load(Ordering::SeqCst);
         let said = match asked {
-            Asked::Registry(..) => self.put(asked, question, question.deadline).await.map(|said| said.answer.into()),
-            Asked::Service(used) => self.ask_service(asked, used, question).await,
+            Asked::Registry(..) => match self.put(asked, question, question.deadline).await {
+                Ok(said) => {
+                    self.remember(question, said.answer, generation).await;
+                    Ok(said.answer.into())
+                }
+                Err(error) => Err(error),
+            },
+            Asked::Service(used) => self.ask_service(asked, used, question, generation).await,
         };
-        let heard = said.map_err(|error| error.no_answer)?;
-        self.remember(question, heard.answer, changes).await;
-        Ok(heard)
+        said.map_err(|error| error.no_answer)
     }
 
-    /// Remembers a yes, unless something was changed since there were so many `changes`.
-    async fn remember(&self, question: &Question, answer: Answer, changes: u64) {
+    /// Remembers a yes, unless its account was changed since it was of this `generation`.
+    async fn remember(&self, question: &Question, answer: Answer, generation: Generation) {
         let must_change = match (answer, question.must_change) {
             (Answer::Accepted, _) => false,
             (Answer::MustChange, MustChangeRule::Accept) => true,
             (Answer::MustChange, MustChangeRule::Refuse) | (Answer::Rejected(_), _) => return,
         };
-        if self.changes.load(Ordering::SeqCst) != changes {
+        let account = question.credentials.account();
+        if self.generations.of(account) != generation {
             return;
         }
-        let account = self.digests.mark(question.credentials.account());
-        self.remembered.insert(question.digest, Yes { must_change, account }).await;
-        if self.changes.load(Ordering::SeqCst) != changes {
-            // A change came between the look at the count and the entry: what it should have ended goes now.
+        let yes = Yes { must_change, account: self.digests.mark(account) };
+        self.remembered.insert(question.digest, yes).await;
+        if self.generations.of(account) != generation {
+            // A change came between the look and the entry: what it should have ended goes now.
             self.remembered.invalidate(&question.digest).await;
         }
     }
@@ -280,6 +286,7 @@ impl Verifier {
         asked: &Asked,
         used: &IdentityUse,
         question: &Question,
+        generation: Generation,
     ) -> Result<Heard, IdentityError> {
         let account = question.credentials.account();
         let started = Instant::now();
@@ -293,40 +300,37 @@ impl Verifier {
         let time = used.timeout.saturating_sub(started.elapsed());
         let person = self.shield.person(account);
         let caller = question.origin.caller();
+        let flight = (person.clone(), question.tag, self.generations.of(&person));
         loop {
             // Nothing is ever kept here: every end is an error, which all who joined are given.
             let shared = self
                 .flights
-                .try_get_with((person.clone(), question.tag), async {
+                .try_get_with(flight.clone(), async {
+                    // Another caller's may have landed since this one was begun.
+                    if let Some(yes) = self.remembered.get(&question.digest).await {
+                        return Err(Landed { said: Ok(Heard::from(yes)), caller: caller.clone(), asked_as: None });
+                    }
                     let until = Instant::now() + time;
-                    let said = self.attempt_unless_known(asked, used, &person, question, until).await;
-                    Err::<(), _>(Landed { said, caller: caller.clone() })
+                    let said = self.attempt(asked, used, person.clone(), question, until).await;
+                    // Before it lands, so that nobody asks once more meanwhile.
+                    if let Ok(heard) = &said {
+                        self.remember(question, heard.answer, generation).await;
+                    }
+                    Err::<(), _>(Landed { said, caller: caller.clone(), asked_as: Some(question.digest) })
                 })
                 .await;
-            match shared.map_err(|landed| landed.says_to(&caller)) {
-                Err(None) => {}
-                Err(Some(said)) => return said,
-                Ok(()) => return Err(IdentityError::unsent(NoAnswer::Protocol, "a question ended without an end")),
+            let Err(landed) = shared else {
+                return Err(IdentityError::unsent(NoAnswer::Protocol, "a question ended without an end"));
+            };
+            let Some(said) = landed.says_to(&caller) else { continue };
+            // Who joined it from another route has it remembered there as well.
+            if let Ok(heard) = &said
+                && landed.asked_as.is_some_and(|digest| digest != question.digest)
+            {
+                self.remember(question, heard.answer, generation).await;
             }
+            return said;
         }
-    }
-
-    /// One attempt, unless another caller's has landed since this one was begun. Its yes is remembered before it lands.
-    async fn attempt_unless_known(
-        &self,
-        asked: &Asked,
-        used: &IdentityUse,
-        person: &AccountId,
-        question: &Question,
-        until: Instant,
-    ) -> Result<Heard, IdentityError> {
-        if let Some(yes) = self.remembered.get(&question.digest).await {
-            return Ok(Heard::from(yes));
-        }
-        let changes = self.changes.load(Ordering::SeqCst);
-        let heard = self.attempt(asked, used, person.clone(), question, until).await?;
-        self.remember(question, heard.answer, changes).await;
-        Ok(heard)
     }
 
     /// One attempt: a slot, the question, and what became of it.

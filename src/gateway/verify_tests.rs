@@ -81,9 +81,7 @@ async fn ask(verifier: &Arc<Verifier>, takes: u64, timeout: u64, patience: u64) 
 
 /// The same where it takes a while to say whose account it is.
 async fn ask_slow(verifier: &Arc<Verifier>, (person, takes): (u64, u64), timeout: u64, patience: u64) -> Verdict {
-    let institution = Institution::parse("01TEST_INST").expect("a code");
-    let account = AccountId::parse(&institution, "reader").expect("an identifier");
-    let credentials = Credentials::new(account, Password::new("right".to_owned())).expect("acceptable");
+    let credentials = Credentials::new(reader(), Password::new("right".to_owned())).expect("acceptable");
     let scope =
         Scope { route: &[0; 16], institution: &[0; 16], sign_in: SignIn::Account, must_change: MustChangeRule::Accept };
     let service = Arc::new(Slow { person: Duration::from_secs(person), answer: Duration::from_secs(takes) });
@@ -155,12 +153,26 @@ impl IdentityService for Knows {
     }
 }
 
-async fn ask_as(verifier: &Arc<Verifier>, service: &Arc<Knows>, integration: &str, password: &str) -> Verified {
+fn reader() -> AccountId {
     let institution = Institution::parse("01TEST_INST").expect("a code");
-    let account = AccountId::parse(&institution, "reader").expect("an identifier");
-    let credentials = Credentials::new(account, Password::new(password.to_owned())).expect("acceptable");
-    let scope =
-        Scope { route: &[0; 16], institution: &[0; 16], sign_in: SignIn::Account, must_change: MustChangeRule::Accept };
+    AccountId::parse(&institution, "reader").expect("an identifier")
+}
+
+async fn ask_as(verifier: &Arc<Verifier>, service: &Arc<Knows>, integration: &str, password: &str) -> Verified {
+    ask_at(0, verifier, service, integration, password).await
+}
+
+/// The same at another route.
+async fn ask_at(
+    route: u8,
+    verifier: &Arc<Verifier>,
+    service: &Arc<Knows>,
+    integration: &str,
+    password: &str,
+) -> Verified {
+    let credentials = Credentials::new(reader(), Password::new(password.to_owned())).expect("acceptable");
+    let (route, sign_in) = ([route; 16], SignIn::Account);
+    let scope = Scope { route: &route, institution: &[0; 16], sign_in, must_change: MustChangeRule::Accept };
     let name = format!("AlmaSDK-{integration}-institutionCode-01TEST_INST");
     let integration = Some(IntegrationName::parse(&name).expect("a name"));
     let attempts = AttemptRule { recheck: Duration::ZERO, ..AttemptRule::default() };
@@ -215,14 +227,49 @@ async fn first_calls_of_many_integrations_at_once_are_one_question() {
     assert_eq!(service.0.load(Ordering::SeqCst), 1);
 }
 
+/// Asks at some routes one after the other, so fast that each later one could join the first; the account is changed
+/// before the second. Gives how many questions there were.
+async fn ask_around_a_change(routes: [u8; 2], integration: &str) -> usize {
+    let (verifier, service) = (verifier(), Arc::new(Knows::default()));
+    let first = ask_at(routes[0], &verifier, &service, "first", "right");
+    let changed = async {
+        tokio::time::sleep(MOMENT + MOMENT / 5).await;
+        verifier.forget(&reader());
+        ask_at(routes[1], &verifier, &service, integration, "right").await
+    };
+    let (before, after) = tokio::join!(first, changed);
+    assert!([before, after].iter().all(|said| said.verdict == Verdict::Accept { must_change: false }));
+    let asked = service.0.load(Ordering::SeqCst);
+    for route in routes {
+        ask_at(route, &verifier, &service, "third", "right").await;
+    }
+    assert_eq!(service.0.load(Ordering::SeqCst) - asked, usize::from(routes[0] != routes[1]), "only the newer is kept");
+    asked
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_before_a_change_is_neither_joined_nor_remembered_after_it() {
+    for (routes, integration) in [([0, 0], "first"), ([0, 0], "second"), ([0, 1], "second")] {
+        assert_eq!(ask_around_a_change(routes, integration).await, 2, "{routes:?} {integration}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_is_joined_from_another_route_is_remembered_for_both() {
+    let (verifier, service) = (verifier(), Arc::new(Knows::default()));
+    tokio::join!(ask_at(0, &verifier, &service, "one", "right"), ask_at(1, &verifier, &service, "two", "right"));
+    for route in [0, 1] {
+        ask_at(route, &verifier, &service, "three", "right").await;
+    }
+    assert_eq!(service.0.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_has_no_time_left_is_not_asked_and_is_no_attempt() {
     let service = Arc::new(Knows::default());
     let (timeout, attempts) = (Duration::from_secs(5), AttemptRule::default());
     let asked = Asked::Service(IdentityUse { service: Arc::<Knows>::clone(&service), timeout, attempts });
-    let institution = Institution::parse("01TEST_INST").expect("a code");
-    let account = AccountId::parse(&institution, "reader").expect("an identifier");
-    let credentials = Credentials::new(account, Password::new("right".to_owned())).expect("acceptable");
+    let credentials = Credentials::new(reader(), Password::new("right".to_owned())).expect("acceptable");
     let origin = Origin { source: SOURCE, integration: None };
     let said = asked.verify(&credentials, &origin, Instant::now()).await.expect_err("there is no time");
     assert_eq!((said.no_answer, said.sent, service.0.load(Ordering::SeqCst)), (NoAnswer::TimedOut, Sent::No, 0));
