@@ -6,6 +6,7 @@ mod canary;
 mod digests;
 mod flagging;
 mod generations;
+mod heard;
 mod incidents;
 mod leftovers;
 mod lifecycle;

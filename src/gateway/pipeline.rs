@@ -11,6 +11,7 @@ use crate::domain::{
     Verdict,
 };
 use crate::gateway::call::{Body, Call, Presented, Reply};
+use crate::gateway::heard::Verified;
 use crate::gateway::message::{Request, SignInRequest, read_message};
 use crate::gateway::nonces::Sight;
 use crate::gateway::outcome::{CallError, Outcome, Stranger};
@@ -19,7 +20,6 @@ use crate::gateway::route::{IntegrationCheck, IntegrationRule, MustChangeRule};
 use crate::gateway::state::Gateway;
 use crate::gateway::table::{InstitutionEntry, Served};
 use crate::gateway::usage::{EndedCall, Operation, end_of, exists};
-use crate::gateway::verify::Verified;
 use crate::identity::source_key;
 use crate::soap::Version;
 use crate::telemetry::{CallKind, account_tag};

@@ -2,22 +2,20 @@
 //! The same function serves the integration's sign-in and the account's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use moka::future::Cache;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{
-    AccountId, Answer, Caller, Clock, Credentials, GuessFacts, GuessTag, NoAnswer, Rejection, Verdict,
-};
+use crate::domain::{AccountId, Answer, Caller, Clock, Credentials, GuessFacts, GuessTag, NoAnswer, Verdict};
 use crate::gateway::attempts::{CallerRates, Shield};
-use crate::gateway::digests::{AccountMark, Digests};
+use crate::gateway::digests::Digests;
 use crate::gateway::generations::{Generation, Generations};
+use crate::gateway::heard::{Heard, Landed, Passing, Verified, Yes};
 use crate::gateway::question::{Asked, Digest, IdentityUse, Origin, Question, Scope};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::CacheSettings;
-use crate::identity::{Answered, IdentityError, Sent};
+use crate::identity::{Answered, IdentityError};
 use crate::telemetry::Metrics;
 
 /// What is said of a budget that is spent by attempts of unknown outcome.
@@ -25,78 +23,6 @@ const SPENT: &str = "the attempts are spent, and nobody knows what became of som
 
 /// Room for what is never kept; zero would switch the joining off.
 const FLIGHTS: u64 = 1;
-
-/// A remembered yes.
-#[derive(Clone, Copy)]
-struct Yes {
-    must_change: bool,
-    account: AccountMark,
-}
-
-/// An answer, and what is known of the password where it was refused.
-#[derive(Clone, Copy)]
-struct Heard {
-    answer: Answer,
-    guess: GuessFacts,
-}
-
-impl From<Answer> for Heard {
-    fn from(answer: Answer) -> Self {
-        Self { answer, guess: GuessFacts::default() }
-    }
-}
-
-impl From<Yes> for Heard {
-    fn from(yes: Yes) -> Self {
-        Self::from(if yes.must_change { Answer::MustChange } else { Answer::Accepted })
-    }
-}
-
-/// How a question to an identity service ended, for all who joined it.
-struct Landed {
-    said: Result<Heard, IdentityError>,
-    /// Who asked.
-    caller: Caller,
-    /// Under what a fresh yes is remembered already.
-    asked_as: Option<Digest>,
-}
-
-impl Landed {
-    /// What it says to `caller`; `None` when it says nothing to another than who asked: whose budget or share is spent, or
-    /// who is too fast.
-    fn says_to(&self, caller: &Caller) -> Option<Result<Heard, IdentityError>> {
-        if self.caller == *caller {
-            return Some(self.said.clone());
-        }
-        match &self.said {
-            Ok(heard) if heard.answer == Answer::Rejected(Rejection::Shielded) => None,
-            Err(IdentityError { no_answer: NoAnswer::Throttled(_), sent: Sent::No, .. }) => None,
-            // How often a password was refused before is known of each caller by itself.
-            Ok(heard) => Some(Ok(Heard { guess: GuessFacts { repeat: None, ..heard.guess }, ..*heard })),
-            Err(error) => Some(Err(error.clone())),
-        }
-    }
-}
-
-/// An answer that is shared with those who wait for it, and not remembered.
-struct Passing(Result<Heard, NoAnswer>);
-
-/// The verdict and how it came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Verified {
-    pub(crate) verdict: Verdict,
-    /// How long the answer took, where somebody was asked just now.
-    pub(crate) asked_for: Option<Duration>,
-    /// What is known of a password that was refused.
-    pub(crate) guess: GuessFacts,
-}
-
-impl Verified {
-    /// A verdict for which nobody was asked.
-    fn unasked(verdict: Verdict) -> Self {
-        Self { verdict, asked_for: None, guess: GuessFacts::default() }
-    }
-}
 
 /// The verdict cache and the asks in flight.
 pub(crate) struct Verifier {

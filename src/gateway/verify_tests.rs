@@ -13,10 +13,11 @@ use crate::domain::{
     SignIn, Timestamp, Verdict,
 };
 use crate::gateway::attempts::{CallerRates, Shield};
+use crate::gateway::heard::Verified;
 use crate::gateway::question::{Asked, IdentityUse, Origin, Scope};
 use crate::gateway::route::MustChangeRule;
 use crate::gateway::settings::{CacheSettings, RateSettings, ShieldSettings};
-use crate::gateway::verify::{Verified, Verifier};
+use crate::gateway::verify::Verifier;
 use crate::identity::{Answered, Ask, BoxFuture, IdentityError, IdentityService, Sent};
 use crate::telemetry::Metrics;
 
