@@ -9,15 +9,22 @@ mod directory;
 #[expect(dead_code, reason = "the tests against it use more of it")]
 mod fake;
 mod keycloak;
+#[path = "../process/kills.rs"]
+mod kills;
 mod postgres;
 mod providers;
 mod samba;
+#[path = "../process/served.rs"]
+#[expect(dead_code, reason = "the tests of a process use more of it")]
+mod served;
 mod slapd;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "other test programs use more of it")]
 mod support;
 #[path = "../support/store_away.rs"]
 mod without_store;
+
+use support::books;
 
 /// What `run.py` says under this name.
 fn told(name: &str) -> String {

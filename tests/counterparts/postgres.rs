@@ -1,5 +1,6 @@
 //! Nodes that share a real PostgreSQL, with the server there, stopped and frozen.
 
+mod kills;
 mod nodes;
 mod outages;
 mod server;

@@ -51,6 +51,13 @@ STEPS = (
         30,
     ),
     Step(
+        "a hundred kills, a PostgreSQL",
+        Tier.FULL,
+        ("env", "SOAPGATE_KILLS=100", sys.executable, "tests/counterparts/run.py", "postgres", "postgres::kills"),
+        counts.closing_line,
+        30,
+    ),
+    Step(
         "a minute without the store",
         Tier.FULL,
         ("env", "SOAPGATE_STORE_AWAY_SECONDS=60", "cargo", "test", "--locked", "--test", "alma", "store_away"),

@@ -15,7 +15,7 @@ async fn flags_come_before_sign_ins_that_were_let_in_and_a_dropped_one_is_told()
     folder.command(&["accounts", "add", "other"], PASSWORD);
     folder.add_legacy((0..3).map(|n| format!("legacy{n}"))).await;
     let mut server = Served::start(&folder);
-    let mut blocker = AnyConnection::connect(&folder.database()).await.expect("the database");
+    let mut blocker = AnyConnection::connect(folder.database()).await.expect("the database");
     blocker.execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").await.expect("nobody else writes");
     refuse(&server, "legacy");
     // The worker has taken that one out of the queue, and tries.

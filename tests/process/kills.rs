@@ -20,7 +20,7 @@ const CALLERS: usize = 4;
 /// The longest time from a round's first flag to its kill.
 const LONGEST_MS: u64 = 400;
 /// Sign-ins as fast as they come, so that the kill falls among writes.
-const FAST: &str = "[slow_down]\nstep = \"0s\"\n[hashing]\naccounts = 4\n\
+pub(crate) const FAST: &str = "[slow_down]\nstep = \"0s\"\n[hashing]\naccounts = 4\n\
                     [attempts]\nsource_rate = 100000\nintegration_rate = 100000\n";
 
 /// Evenly spread numbers from a seed (splitmix64).
@@ -36,25 +36,26 @@ impl Dice {
     }
 }
 
-#[test]
-fn a_flag_with_its_line_survives_a_sigkill() {
+/// Kills a server as often as is asked for; `quiet` waits until nothing that a killed one began is still going on.
+pub(crate) fn kill_again_and_again(folder: &Folder, quiet: impl AsyncFn()) {
     let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().expect("a number"));
     let (kills, seed) = (number(KILLS).unwrap_or(10), number(SEED).unwrap_or(1));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (folder, mut dice) = (Folder::with("", FAST), Dice(seed));
+    let mut dice = Dice(seed);
     let (mut recorded, mut news) = (HashSet::new(), Vec::new());
     for kill in 0..kills {
         runtime.block_on(folder.add_legacy((0..ACCOUNTS).map(|n| format!("k{kill}-{n}"))));
         let before = recorded.len();
-        recorded.extend(round(&folder, kill, Duration::from_millis(dice.below(LONGEST_MS + 1))));
+        recorded.extend(round(folder, kill, Duration::from_millis(dice.below(LONGEST_MS + 1))));
         let new = recorded.len() - before;
         assert!(new > 0, "kill {kill}: no new flag was recorded");
         news.push(new);
-        let stored = stored(&folder);
+        runtime.block_on(quiet());
+        let stored = stored(folder);
         let lost: Vec<&String> = recorded.difference(&stored).collect();
         assert!(lost.is_empty(), "kill {kill}: said to be recorded, and lost: {lost:?}");
         // The store opens, and its books are in order: whatever was written was written whole.
-        assert_eq!(runtime.block_on(check_books(&folder.database())), stored.len() as u64, "kill {kill}");
+        assert_eq!(runtime.block_on(check_books(folder.database())), stored.len() as u64, "kill {kill}");
     }
     news.sort_unstable();
     let (least, most) = (news.first().expect("a kill"), news.last().expect("a kill"));

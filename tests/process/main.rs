@@ -14,6 +14,11 @@ use std::time::{Duration, Instant};
 use served::{BINARY, Folder, PATIENCE, Served, sign_in};
 
 #[test]
+fn a_flag_with_its_line_survives_a_sigkill() {
+    kills::kill_again_and_again(&Folder::with("", kills::FAST), async || ());
+}
+
+#[test]
 fn sigterm_ends_it_in_order() {
     let folder = Folder::new("server = { listen = \"127.0.0.1:0\", drain_delay = \"400ms\" }\n");
     let mut server = Served::start(&folder);

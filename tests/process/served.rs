@@ -20,7 +20,10 @@ const SECRET: &str = "integration-test-1";
 pub(crate) const PASSWORD: &str = "right password 1";
 
 /// A folder with a configuration, an integration, the account `reader` and the account `legacy`, without a password.
-pub(crate) struct Folder(tempfile::TempDir);
+pub(crate) struct Folder {
+    folder: tempfile::TempDir,
+    database: String,
+}
 
 impl Folder {
     /// `server` is the configuration's `server` line; empty for a free port.
@@ -30,12 +33,22 @@ impl Folder {
 
     /// The same with further sections.
     pub(crate) fn with(server: &str, more: &str) -> Self {
-        let folder = Self(tempfile::tempdir().expect("a folder"));
+        Self::on(None, server, more)
+    }
+
+    /// The same in the database at a url.
+    pub(crate) fn on(database: Option<String>, server: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = || format!("sqlite:{}", folder.path().join("data/soapgate.db").display());
+        let database = database.unwrap_or_else(own);
+        let folder = Self { folder, database };
         let server = if server.is_empty() { "server = { listen = \"127.0.0.1:0\" }\n" } else { server };
         folder.write(&format!(
             "{server}management = {{ listen = \"127.0.0.1:0\" }}\n\
+             [database]\nurl = \"{}\"\n\
              [[identity]]\nname = \"accounts\"\nkind = \"embedded\"\n\
-             [[institution]]\ncode = \"01TEST_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n{more}"
+             [[institution]]\ncode = \"01TEST_INST\"\nidentity = \"accounts\"\n[[route]]\ncontract = \"alma\"\n{more}",
+            folder.database
         ));
         folder.command(&["integrations", "add", INTEGRATION], SECRET);
         folder.command(&["accounts", "add", "reader"], PASSWORD);
@@ -44,12 +57,12 @@ impl Folder {
     }
 
     pub(crate) fn config(&self) -> PathBuf {
-        self.0.path().join("config.toml")
+        self.folder.path().join("config.toml")
     }
 
     /// The url of its database.
-    pub(crate) fn database(&self) -> String {
-        format!("sqlite:{}", self.0.path().join("data/soapgate.db").display())
+    pub(crate) fn database(&self) -> &str {
+        &self.database
     }
 
     pub(crate) fn write(&self, config: &str) {
@@ -59,7 +72,7 @@ impl Folder {
     /// Adds accounts without a password, of which every sign-in flags.
     pub(crate) async fn add_legacy(&self, identifiers: impl Iterator<Item = String>) {
         sqlx::any::install_default_drivers();
-        let mut connection = AnyConnection::connect(&self.database()).await.expect("the database");
+        let mut connection = AnyConnection::connect(&self.database).await.expect("the database");
         let mut write = connection.begin().await.expect("a write");
         for identifier in identifiers {
             let add = "INSERT INTO account (institution, identifier, must_change, locked, disabled, created_at, \
