@@ -31,7 +31,7 @@ pub use crate::contract::AccountSource;
 pub use attempts::{LedgerReceiver, keep_ledger};
 pub use call::{Body, Call, Presented, Reply};
 pub use flagging::{AcceptedReceiver, FlagReceiver, FlagWriter};
-pub use leftovers::{LEFTOVERS, forget_leftovers};
+pub use leftovers::{LEFTOVERS, forget_leftovers, reach_leftovers};
 pub use lifecycle::{LifecycleFields, LifecycleSettings};
 pub use outcome::{CallError, Outcome, Stranger};
 pub use question::IdentityUse;

@@ -233,3 +233,17 @@ async fn a_planted_password_is_in_no_file_and_no_error() {
         assert!(!format!("{error} {error:?} {error:#?}").contains("planted"), "{error:?}");
     }
 }
+
+/// Once somebody is erased, nobody knows any more which other identifiers were theirs.
+#[tokio::test]
+async fn nobody_is_forgotten_by_half_while_another_process_has_the_file() {
+    let bench = Bench::new().await;
+    bench.add("reader", Some("a password")).await.expect("added");
+    let data = tempfile::tempdir().expect("a folder");
+    let lock = fs::File::create(data.path().join("flags-left-over.lock")).expect("a lock");
+    lock.lock().expect("it is free");
+    let held = bench.accounts.forget(&account("reader"), "mia", data.path()).await;
+    assert!(matches!(held.expect_err("it is held"), OperatorError::File { .. }));
+    drop(lock);
+    bench.accounts.forget(&account("reader"), "mia", data.path()).await.expect("nothing is gone yet");
+}

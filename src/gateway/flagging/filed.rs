@@ -16,6 +16,8 @@ pub(super) const ASIDE: usize = 1_000;
 
 #[derive(Default)]
 pub(super) struct Filed {
+    /// Whether it is known who is in the file.
+    pub(super) is_known: bool,
     /// To be written next.
     pub(super) due: HashSet<AccountId>,
     /// Those that the store cannot take; some of them may be due again.
@@ -35,7 +37,8 @@ pub(super) enum Aside {
 impl Filed {
     /// What is in the file is due.
     pub(super) fn begin(&mut self, all: &[Gathered]) {
-        self.due = all.iter().map(|one| one.account.clone()).collect();
+        self.is_known = true;
+        self.due.extend(all.iter().map(|one| one.account.clone()));
     }
 
     pub(super) fn holds(&self, account: &AccountId) -> bool {

@@ -2,6 +2,7 @@
 //! worker that writes it (`writer`). Neither ever delays or changes a reply.
 
 mod accepted;
+mod file;
 mod filed;
 mod gathering;
 mod pace;

@@ -3,7 +3,7 @@
 //! stop left over in that file is worked through piece by piece; a piece leaves the file once it is written.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{AccountId, Clock, Reason};
 use crate::gateway::flagging::FlagReceiver;
+use crate::gateway::flagging::file::LeftoverFile;
 use crate::gateway::flagging::filed::{Aside, Filed};
 use crate::gateway::flagging::gathering::join;
 use crate::gateway::flagging::pace::{MOST, Pace};
 use crate::gateway::flagging::queue::Waiting;
-use crate::gateway::leftovers;
 use crate::store::{FlagStore, Gathered, Recorded, StoreError};
 use crate::telemetry::{Component, DroppedFlag, Status, account_tag};
 
@@ -47,13 +47,12 @@ impl FlagWriter {
             batch: Vec::new(),
             unwritable: Vec::new(),
             piece: HashSet::new(),
+            file: LeftoverFile::new(self.leftovers.clone()),
             filed: Filed::default(),
             pace: Pace::new(),
             was_piece: false,
             is_failing: false,
             is_troubled: false,
-            unreadable: Vec::new(),
-            file_error: None,
             waiting: receiver.0,
             writer: self,
             stop,
@@ -76,6 +75,7 @@ struct Work {
     unwritable: Vec<(Gathered, StoreError)>,
     /// Accounts of the batch that are in the file until it is written.
     piece: HashSet<AccountId>,
+    file: LeftoverFile,
     filed: Filed,
     pace: Pace,
     /// Whether the last batch began with the file.
@@ -83,10 +83,6 @@ struct Work {
     is_failing: bool,
     /// Whether there is something for somebody to see.
     is_troubled: bool,
-    /// The files that hold what could not be read.
-    unreadable: Vec<String>,
-    /// Why the file itself can neither be read nor be moved out of the way.
-    file_error: Option<String>,
 }
 
 impl Work {
@@ -123,10 +119,13 @@ impl Work {
     }
 
     async fn idle(&mut self) {
+        if self.file.is_out_of_reach() {
+            self.show(None);
+        }
         tokio::select! {
             () = self.waiting.news.notified() => {}
             () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK), if self.is_troubled || self.file_error.is_some() => {
+            () = tokio::time::sleep(LOOK), if self.is_troubled => {
                 self.look().await;
                 self.show(None);
             }
@@ -135,23 +134,26 @@ impl Work {
 
     /// Looks at what the last stop left over.
     async fn begin(&mut self) {
-        let (all, dropped) = self.read_file().await;
-        if !all.is_empty() {
-            tracing::info!(accounts = all.len(), "flag.leftovers_read");
+        if let Some((all, dropped)) = self.file.read().await {
+            if !all.is_empty() {
+                tracing::info!(accounts = all.len(), "flag.leftovers_read");
+            }
+            self.count_dropped(dropped);
+            self.filed.begin(&all);
         }
-        self.count_dropped(dropped);
-        self.filed.begin(&all);
-        if !self.unreadable.is_empty() || self.file_error.is_some() {
+        if !self.file.troubles().is_empty() {
             self.show(None);
         }
     }
 
     /// Looks whether somebody has seen to what could not be read.
     async fn look(&mut self) {
-        if self.file_error.is_some() {
+        if !self.filed.is_known {
             self.begin().await;
+        } else if self.file.is_out_of_reach() {
+            self.file.read().await;
         } else {
-            self.in_file(|_| ()).await;
+            self.file.look().await;
         }
     }
 
@@ -161,6 +163,9 @@ impl Work {
         if is_last {
             self.batch = self.waiting.take(MOST, |account| self.filed.holds(account));
             return;
+        }
+        if self.file.is_to_be_tried() {
+            self.look().await;
         }
         self.filed.look_at_the_time();
         self.was_piece = !self.was_piece;
@@ -180,28 +185,13 @@ impl Work {
         if self.filed.due.is_empty() {
             return;
         }
-        let (all, _) = self.read_file().await;
+        let Some((all, _)) = self.file.read().await else { return };
         let mut piece = self.filed.take(all, MOST);
         self.piece = piece.iter().map(|one| one.account.clone()).collect();
         piece.extend(self.waiting.take_of(&self.piece));
         let (batch, dropped) = join(piece);
         self.count_dropped(dropped);
         self.batch = batch;
-    }
-
-    /// What is in the file, account by account, and how many facts there was no room for.
-    async fn read_file(&mut self) -> (Vec<Gathered>, u64) {
-        let read = self.in_file(|file| leftovers::read(file).map(join).map_err(|error| error.to_string())).await;
-        let (all, error) = match read {
-            Some(Ok(all)) => (all, None),
-            Some(Err(error)) => (Default::default(), Some(error)),
-            None => Default::default(),
-        };
-        if let Some(error) = error.as_ref().filter(|_| self.file_error.is_none()) {
-            tracing::error!(file = %self.writer.leftovers.display(), error, "flag.leftovers_unreadable");
-        }
-        self.file_error = error;
-        all
     }
 
     fn count_dropped(&self, facts: u64) {
@@ -274,12 +264,7 @@ impl Work {
             }
             kept.push(one);
         }
-        let new = kept.iter().filter(|one| !piece.contains(&one.account)).count();
-        if let Some(Err(error)) = self.in_file(move |file| leftovers::change(file, &piece, &kept)).await {
-            // What is written is in the file still, and the next start writes it once more.
-            tracing::error!(error = %error, accounts = new, "flag.leftovers_not_written");
-            self.waiting.lose(new, self.writer.clock.now());
-        }
+        self.file.change(piece, kept).await;
     }
 
     /// Leaves for the next start what could not be written.
@@ -287,23 +272,7 @@ impl Work {
         let mut left = std::mem::take(&mut self.batch);
         left.extend(std::mem::take(&mut self.unwritable).into_iter().map(|(one, _)| one));
         left.extend(self.waiting.take(usize::MAX, |_| false));
-        if left.is_empty() && self.piece.is_empty() {
-            return;
-        }
-        let (file, accounts) = (&self.writer.leftovers, left.len());
-        match leftovers::change(file, &self.piece, &left) {
-            Ok(()) => tracing::warn!(file = %file.display(), accounts, "flag.left_over"),
-            Err(error) => tracing::error!(file = %file.display(), accounts, error = %error, "flag.lost"),
-        }
-    }
-
-    /// Files are waited for where no call is held up. `None` where that was cut off.
-    async fn in_file<T: Send + 'static>(&mut self, work: impl FnOnce(&Path) -> T + Send + 'static) -> Option<T> {
-        let file = self.writer.leftovers.clone();
-        let working = tokio::task::spawn_blocking(move || (work(&file), leftovers::unreadable(&file)));
-        let (done, unreadable) = working.await.ok()?;
-        self.unreadable = unreadable;
-        Some(done)
+        self.file.leave(self.piece, left);
     }
 
     /// A store that hangs is given up a moment after the stop, so that there is time left for the file.
@@ -337,13 +306,7 @@ impl Work {
             troubles.push(format!("{dropped} flags were dropped, as too many waited"));
         }
         troubles.extend(self.filed.trouble());
-        if let Some(error) = &self.file_error {
-            troubles.push(format!("the file of the flags left over can neither be read nor be moved: {error}"));
-        }
-        if !self.unreadable.is_empty() {
-            troubles
-                .push(format!("what could not be read of the flags left over is in {}", self.unreadable.join(", ")));
-        }
+        troubles.extend(self.file.troubles());
         self.is_failing = error.is_some();
         self.is_troubled = !troubles.is_empty();
         if self.is_troubled {

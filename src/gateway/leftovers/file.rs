@@ -1,13 +1,15 @@
 //! The file itself: read, changed, and rid of whoever is forgotten. It is always replaced as a whole.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
+use std::iter::once;
 use std::path::{Path, PathBuf};
 
 use crate::domain::AccountId;
-use crate::gateway::leftovers::{line, unreadable};
+use crate::gateway::leftovers::lock::{self, Alone, alone};
+use crate::gateway::leftovers::replace::{remove, replace};
+use crate::gateway::leftovers::{further, line, names, unreadable};
 use crate::store::{Gathered, Seen};
 
 /// The file's name inside the data folder.
@@ -23,8 +25,9 @@ struct Known {
 /// What was left, in order; nothing where there is no file. What cannot be read is kept in a file beside it.
 ///
 /// # Errors
-/// When the file can neither be read nor be moved out of the way.
+/// When the file cannot be read for the moment; it is left alone then.
 pub(crate) fn read(file: &Path) -> io::Result<Vec<Gathered>> {
+    let _alone = alone(file, lock::SERVER)?;
     let mut gathered: Vec<Gathered> = Vec::new();
     for Known { account, seen, .. } in load(file)? {
         match gathered.last_mut().filter(|last| last.account == account) {
@@ -41,28 +44,47 @@ pub(crate) fn read(file: &Path) -> io::Result<Vec<Gathered>> {
 /// # Errors
 /// When that fails; then the file is as it was.
 pub(crate) fn change(file: &Path, written: &HashSet<AccountId>, gathered: &[Gathered]) -> io::Result<()> {
+    let _alone = alone(file, lock::SERVER)?;
     let mut text = Vec::new();
     for known in load(file)? {
         if !written.contains(&known.account) {
             push(&mut text, &known.line);
         }
     }
-    for one in gathered {
-        for seen in &one.seen {
-            text.extend(line::write(&one.account, seen)?);
-        }
-    }
+    text.extend(spell(gathered)?);
     replace(file, &text)
+}
+
+/// Leaves what was gathered beside a file that is out of reach; where.
+///
+/// # Errors
+/// When that fails; then nothing is left there.
+pub(crate) fn add_beside(file: &Path, gathered: &[Gathered]) -> io::Result<PathBuf> {
+    further::add(file, &spell(gathered)?)
+}
+
+/// Waits until nobody else changes what the last stop left.
+///
+/// # Errors
+/// When another process has it for long, or it is out of reach; which file.
+pub fn reach_leftovers(file: &Path) -> Result<(), (PathBuf, io::Error)> {
+    get(file).map(drop)
 }
 
 /// Takes everything about these accounts out of what the last stop left, and out of what could not be read of it as far as
 /// it says whom it is about; gives how many lines that were.
 ///
 /// # Errors
-/// When a file cannot be read or written; which one. It is taken out of the others all the same.
+/// When another process has the file for long, or a file cannot be read or written; which one. It is taken out of the
+/// others all the same.
 pub fn forget_leftovers(file: &Path, accounts: &[AccountId]) -> Result<u64, (PathBuf, io::Error)> {
+    let _alone = get(file)?;
+    let beside = |files: fn(&Path) -> io::Result<Vec<PathBuf>>| {
+        files(file).map_err(|error| (names::folder(file).to_path_buf(), error))
+    };
+    let (further, unreadable) = (beside(further::files)?, beside(unreadable::files)?);
     let (mut gone, mut failed) = (0, None);
-    for file in std::iter::once(file.to_path_buf()).chain(unreadable::files(file)) {
+    for file in once(file.to_path_buf()).chain(further).chain(unreadable) {
         match forget(&file, accounts) {
             Ok(lines) => gone += lines,
             Err(error) => drop(failed.get_or_insert((file, error))),
@@ -71,12 +93,15 @@ pub fn forget_leftovers(file: &Path, accounts: &[AccountId]) -> Result<u64, (Pat
     failed.map_or(Ok(gone), Err)
 }
 
+fn get(file: &Path) -> Result<Alone, (PathBuf, io::Error)> {
+    alone(file, lock::COMMAND).map_err(|error| (lock::lock(file), error))
+}
+
 fn forget(file: &Path, accounts: &[AccountId]) -> io::Result<u64> {
-    let old = match fs::read(file) {
-        Ok(old) => old,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error),
-    };
+    if is_something_else(file) {
+        return Err(io::Error::other("it is no file"));
+    }
+    let old = text(file)?;
     let (mut rest, mut gone) = (Vec::new(), 0);
     for line in lines(&old) {
         if line::account(line).is_some_and(|account| accounts.contains(&account)) {
@@ -91,32 +116,58 @@ fn forget(file: &Path, accounts: &[AccountId]) -> io::Result<u64> {
     Ok(gone)
 }
 
-/// The lines of the file, which are all of it: what cannot be read is kept beside it from here on.
+/// The lines of the file, which are all that was left: what lies in further files is in it from here on, and what cannot
+/// be read is kept beside it. No folder becomes a file by waiting, so that is moved out of the way; every other error may
+/// pass.
 fn load(file: &Path) -> io::Result<Vec<Known>> {
-    let text = match fs::read(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            unreadable::keep_file(file, &error)?;
-            return Ok(Vec::new());
-        }
-    };
+    if is_something_else(file) {
+        unreadable::keep_whole(file)?;
+    }
+    let further = further::files(file)?;
     let (mut all, mut unknown) = (Vec::new(), Vec::new());
-    for line in lines(&text) {
-        match line::read(line) {
-            Some((account, seen)) => all.push(Known { account, seen, line: line.to_vec() }),
-            None => unknown.push(line),
+    for file in once(file).chain(further.iter().map(PathBuf::as_path)) {
+        for line in lines(&text(file)?) {
+            match line::read(line) {
+                Some((account, seen)) => all.push(Known { account, seen, line: line.to_vec() }),
+                None => unknown.push(line.to_vec()),
+            }
         }
     }
     if !unknown.is_empty() {
         unreadable::keep_lines(file, &unknown)?;
+    }
+    if !unknown.is_empty() || !further.is_empty() {
         let mut rest = Vec::new();
         for known in &all {
             push(&mut rest, &known.line);
         }
         replace(file, &rest)?;
+        further.iter().try_for_each(|further| remove(further))?;
     }
     Ok(all)
+}
+
+/// What is in a file; nothing where there is none.
+fn text(file: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    }
+}
+
+/// Whether a folder or the like is in the file's place, of which some would be read for ever.
+fn is_something_else(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|there| !there.is_file())
+}
+
+fn spell(gathered: &[Gathered]) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for one in gathered {
+        for seen in &one.seen {
+            text.extend(line::write(&one.account, seen)?);
+        }
+    }
+    Ok(text)
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -126,25 +177,4 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn push(text: &mut Vec<u8>, line: &[u8]) {
     text.extend_from_slice(line);
     text.push(b'\n');
-}
-
-/// Whole or not at all: a new file takes the place of the old one. Of nothing there is no file.
-fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
-    if text.is_empty() {
-        return match fs::remove_file(file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done.and_then(|()| sync_folder(file)),
-        };
-    }
-    let new = file.with_extension("new");
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    out.write_all(text)?;
-    out.sync_all()?;
-    fs::rename(&new, file)?;
-    sync_folder(file)
-}
-
-/// A new name is safe once the folder is.
-pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

@@ -1,15 +1,16 @@
 //! The file: what was left is read as it was, and nothing in it is thrown away.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::domain::{Fact, GuessFacts, Rejection, Repeat};
-use crate::gateway::leftovers::{LEFTOVERS, change, forget_leftovers, read, unreadable};
+use crate::gateway::leftovers::{LEFTOVERS, add_beside, change, forget_leftovers, read, unreadable};
 use crate::store::suite::harness::{account, at, integration};
 use crate::store::{Gathered, Seen};
 
@@ -138,4 +139,94 @@ fn who_is_forgotten_is_taken_out_of_another_versions_lines_too() {
     fs::create_dir(&out_of_reach).expect("in the way");
     assert_eq!(forget_leftovers(&file, &[account("b")]).expect_err("out of reach").0, out_of_reach);
     assert!(!beside.exists(), "nothing is left of it");
+}
+
+/// What a file is like that cannot be opened for a moment: nobody may open this one, whatever their rights are.
+fn out_of_reach(file: &PathBuf) {
+    symlink(file, file).expect("a link that leads nowhere else");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_for_the_moment_is_left_alone() {
+    let (folder, file) = left(&[of("a")]);
+    let good = folder.path().join("good");
+    fs::rename(&file, &good).expect("moved");
+    out_of_reach(&file);
+    read(&file).expect_err("out of reach");
+    change(&file, &HashSet::new(), &[of("b")]).expect_err("out of reach");
+    forget_leftovers(&file, &[account("a")]).expect_err("out of reach");
+    assert_eq!(unreadable(&file), Vec::<String>::new(), "it is not moved");
+    fs::rename(&good, &file).expect("back");
+    assert_eq!(read(&file).expect("read"), [of("a")]);
+}
+
+#[test]
+fn nobody_undoes_what_another_process_changes() {
+    const TIMES: u32 = 40;
+    let (_folder, file) = left(&[]);
+    let add = |who: &'static str| {
+        let file = file.clone();
+        move || {
+            for number in 0..TIMES {
+                // A machine that is busy may let one wait for long; then it tries again.
+                while let Err(error) = change(&file, &HashSet::new(), &[of(&format!("{who}{number}"))]) {
+                    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+                }
+                forget_leftovers(&file, &[account(&format!("{who}{}", number / 2))]).expect("forgotten");
+            }
+        }
+    };
+    let adding = ["a", "b"].map(|who| std::thread::spawn(add(who)));
+    for adding in adding {
+        adding.join().expect("it ends");
+    }
+    let left: BTreeSet<String> =
+        read(&file).expect("read").into_iter().map(|one| one.account.identifier().to_owned()).collect();
+    let expected = ["a", "b"].iter().flat_map(|who| (TIMES / 2..TIMES).map(move |number| format!("{who}{number}")));
+    assert_eq!(left, expected.collect());
+}
+
+#[test]
+fn who_holds_the_file_for_ever_holds_nobody_up() {
+    let (folder, file) = left(&[of("a")]);
+    let lock = folder.path().join("flags-left-over.lock");
+    let held = fs::OpenOptions::new().write(true).open(&lock).expect("it is there");
+    held.lock().expect("it is free");
+    let error = change(&file, &HashSet::new(), &[of("b")]).expect_err("it is held");
+    assert_eq!(error.to_string(), "another process holds flags-left-over.lock");
+    let (named, error) = forget_leftovers(&file, &[account("a")]).expect_err("it is held");
+    assert_eq!((named, error.kind()), (lock.clone(), std::io::ErrorKind::TimedOut));
+    // Who waits gets it as soon as it is free.
+    let forgetting = std::thread::spawn(move || forget_leftovers(&file, &[account("a")]).expect("forgotten"));
+    std::thread::sleep(Duration::from_millis(50));
+    drop(held);
+    assert_eq!(forgetting.join().expect("it ends"), 1);
+    assert_eq!((fs::read(&lock).expect("it stays"), mode(&lock)), (Vec::new(), 0o600), "it holds nothing");
+}
+
+#[test]
+fn what_a_crash_left_half_written_names_nobody_for_long() {
+    let (folder, file) = left(&[of("a"), of("b")]);
+    let half = folder.path().join("flags-left-over.new");
+    fs::write(&half, "{\"account\":\"a\",\"institution\":\"01DE").expect("written");
+    assert_eq!(forget_leftovers(&file, &[account("a")]).expect("written"), 1);
+    assert!(!half.exists(), "it may name whoever is forgotten");
+    fs::write(&half, "half").expect("written");
+    assert_eq!(read(&file).expect("read"), [of("b")]);
+    assert!(!half.exists(), "nobody needs it");
+}
+
+#[test]
+fn what_is_left_beside_the_file_is_joined_to_it_and_forgotten_there() {
+    let (folder, file) = left(&[of("a")]);
+    let further = |number| folder.path().join(format!("flags-left-over.further-{number}.jsonl"));
+    for (number, who) in [(1, "b"), (2, "c")] {
+        assert_eq!(add_beside(&file, &[of("x"), of(who)]).expect("written"), further(number));
+        assert_eq!(mode(&further(number)), 0o600);
+    }
+    assert_eq!(forget_leftovers(&file, &[account("x"), account("b")]).expect("written"), 3);
+    assert!(!further(1).exists(), "nothing is left of it");
+    assert_eq!(read(&file).expect("read"), [of("a"), of("c")]);
+    assert!(!further(2).exists(), "it is in the file");
+    assert_eq!(read(&file).expect("read"), [of("a"), of("c")]);
 }

@@ -89,6 +89,13 @@ impl Counters {
         }
     }
 
+    /// Forgets which accounts called that are not known to exist: their calls count among the others.
+    pub(crate) fn forget_unproven(&mut self) {
+        for group in self.days.iter_mut().flat_map(|counters| &mut counters.groups) {
+            group.accounts.forget_unproven();
+        }
+    }
+
     /// All that is not written yet. From here on it is the writer's, until [`Counters::written`] or
     /// [`Counters::give_back`].
     pub(crate) fn take(&mut self) -> Vec<Taken> {

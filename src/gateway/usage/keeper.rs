@@ -19,6 +19,9 @@ use crate::store::{StoreError, UsageAdded, UsageStore, UsageWritten};
 const COUNT: Duration = Duration::from_millis(250);
 /// Calls counted before others get their turn.
 const AT_ONCE: usize = 512;
+/// Writes in vain after which no name is kept any more that only the store can know: it may be a password in the wrong
+/// field, and a store that is away for long is no reason to keep those.
+const PATIENCE: u32 = 2;
 /// How long a failing store is left alone at the end, when everything waits for it.
 const RETRY_AT_END: Duration = Duration::from_secs(1);
 
@@ -34,8 +37,8 @@ pub struct UsageKeeper {
     forget_again: bool,
     /// The newest forgetting of accounts that the counters know of.
     forgotten: i64,
-    /// Whether the store failed when it was last written to.
-    away: bool,
+    /// How often the store failed since it was last written to.
+    failures: u32,
 }
 
 /// A write under way: what became of each part.
@@ -52,7 +55,7 @@ impl UsageKeeper {
     pub(crate) fn new(buffer: Arc<UsageBuffer>, settings: UsageSettings, registry: Arc<IntegrationRegistry>) -> Self {
         let write_every = settings.write_every;
         let (counters, emptied) = (Counters::new(settings), Vec::new());
-        Self { buffer, counters, registry, write_every, emptied, forget_again: false, forgotten: 0, away: false }
+        Self { buffer, counters, registry, write_every, emptied, forget_again: false, forgotten: 0, failures: 0 }
     }
 
     /// Counts every call that has ended.
@@ -122,13 +125,18 @@ impl UsageKeeper {
             self.counters.forget_accounts();
         }
         self.counters.drop_written_days();
-        match &written.failed {
-            Some(error) if !self.away => tracing::warn!(error = %error.report(), "usage.store_failed"),
-            None if self.away => tracing::info!("usage.store_back"),
-            Some(_) | None => {}
+        if let Some(error) = &written.failed {
+            if self.failures == 0 {
+                tracing::warn!(error = %error.report(), "usage.store_failed");
+            }
+            self.failures = self.failures.saturating_add(1);
+            if self.failures >= PATIENCE {
+                self.counters.forget_unproven();
+            }
+        } else if std::mem::take(&mut self.failures) > 0 {
+            tracing::info!("usage.store_back");
         }
-        self.away = written.failed.is_some();
-        !self.away && written.forgotten.is_none()
+        written.failed.is_none() && written.forgotten.is_none()
     }
 }
 

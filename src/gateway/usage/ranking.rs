@@ -84,6 +84,11 @@ impl<K: Counted> Ranking<K> {
         for (_, seen) in self.values.drain() {
             self.others.add(&seen.fresh);
         }
+        self.forget_unproven();
+    }
+
+    /// Forgets every value that only the store can know.
+    pub(crate) fn forget_unproven(&mut self) {
         for (_, calls) in self.unproven.drain() {
             self.others.add(&calls);
         }

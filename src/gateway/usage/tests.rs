@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -262,11 +262,19 @@ fn days_that_wait_for_the_store_are_bounded_and_those_written_go() {
 struct Shaky {
     table: UsageTable,
     away: AtomicBool,
+    failed: AtomicU32,
+}
+
+impl Shaky {
+    fn away(table: UsageTable) -> Arc<Self> {
+        Arc::new(Self { table, away: AtomicBool::new(true), failed: AtomicU32::new(0) })
+    }
 }
 
 impl UsageStore for Shaky {
     fn add<'a>(&'a self, change: &'a UsageChange, forgotten: i64) -> UsageFuture<'a, UsageAdded> {
         if self.away.load(Ordering::Relaxed) {
+            self.failed.fetch_add(1, Ordering::Relaxed);
             return Box::pin(std::future::ready(Err(StoreError::away())));
         }
         self.table.add(change, forgotten)
@@ -274,9 +282,13 @@ impl UsageStore for Shaky {
 }
 
 async fn keeper(fresh: &Fresh, buffer: &Arc<UsageBuffer>) -> UsageKeeper {
+    keeper_with(fresh, buffer, settings(10)).await
+}
+
+async fn keeper_with(fresh: &Fresh, buffer: &Arc<UsageBuffer>, settings: UsageSettings) -> UsageKeeper {
     let clock = fixture::StillClock::at(0);
     let registry = IntegrationRegistry::load(fresh.database.integrations(), fixture::pool(), clock);
-    UsageKeeper::new(Arc::clone(buffer), settings(10), Arc::new(registry.await.expect("loaded")))
+    UsageKeeper::new(Arc::clone(buffer), settings, Arc::new(registry.await.expect("loaded")))
 }
 
 #[tokio::test]
@@ -284,7 +296,7 @@ async fn nothing_is_lost_while_the_store_is_away_and_the_rest_is_written_at_the_
     let fresh = harness::sqlite().await;
     let buffer = UsageBuffer::new(Metrics::new());
     let keeper = keeper(&fresh, &buffer).await;
-    let store = Arc::new(Shaky { table: fresh.database.usage(), away: AtomicBool::new(true) });
+    let store = Shaky::away(fresh.database.usage());
     let stop = CancellationToken::new();
     let keeping = tokio::spawn(keep_usage(keeper, Arc::clone(&store) as Arc<dyn UsageStore>, stop.clone()));
     for _ in 0..3 {
@@ -299,6 +311,31 @@ async fn nothing_is_lost_while_the_store_is_away_and_the_rest_is_written_at_the_
     let sums = sums(&store.table).await;
     assert_eq!(by(&sums, Dimension::Operation), (vec![("authenticate.authenticateUser", 3)], 0));
     assert_eq!(by(&sums, Dimension::Account), (vec![("reader", 3)], 0));
+}
+
+/// It may be a password in the wrong field: it is not kept until a store is back that is away for long.
+#[tokio::test]
+async fn a_name_that_nobody_could_be_asked_about_is_dropped_after_two_writes_in_vain() {
+    let fresh = harness::sqlite().await;
+    let listed = [ListedAccount { account: account("legacy"), others: Vec::new() }];
+    let institution = account("x").institution().clone();
+    let flags = fresh.database.flags();
+    flags.import(&institution, &listed, "digest", ("mia", DAY.start()), &mut |_| ()).await.expect("imported");
+    let buffer = UsageBuffer::new(Metrics::new());
+    let settings = UsageSettings { write_every: Duration::from_millis(1), ..settings(10) };
+    let keeper = keeper_with(&fresh, &buffer, settings).await;
+    let store = Shaky::away(fresh.database.usage());
+    let stop = CancellationToken::new();
+    buffer.put(call("legacy", CallEnd::Refused));
+    buffer.put(call("reader", CallEnd::Accepted));
+    let keeping = tokio::spawn(keep_usage(keeper, Arc::clone(&store) as Arc<dyn UsageStore>, stop.clone()));
+    while store.failed.load(Ordering::Relaxed) < 2 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    store.away.store(false, Ordering::Relaxed);
+    stop.cancel();
+    keeping.await.expect("it ends once all is written");
+    assert_eq!(by(&sums(&store.table).await, Dimension::Account), (vec![("reader", 1)], 1));
 }
 
 /// Whoever called just before they were forgotten is not named by what is written just after.

@@ -1,5 +1,6 @@
 //! Sightings, a store that fails as it is told to, and a worker at work.
 
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -34,8 +35,15 @@ pub(super) fn sighting(fact: Fact, place: u8, moment: i64) -> Sighting {
 pub(super) fn of(identifier: &str, fact: Fact) -> Sighting {
     Sighting { account: account(identifier), ..sighting(fact, 1, 1) }
 }
+
+/// What is in the file, as soon as the worker lets go of it.
 pub(super) fn left(file: &Path) -> Vec<Gathered> {
-    leftovers::read(file).expect("it can be read")
+    loop {
+        match leftovers::read(file) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            read => return read.expect("it can be read"),
+        }
+    }
 }
 
 pub(super) fn names(gathered: &[Gathered]) -> Vec<&str> {

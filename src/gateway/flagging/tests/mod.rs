@@ -2,5 +2,6 @@
 
 mod house;
 mod left_over;
+mod out_of_reach;
 mod queue;
 mod trouble;
