@@ -24,14 +24,24 @@ pub(crate) async fn record(database: &Database, gathered: &[Gathered]) -> Result
     let mut write = database.write().await?;
     trail::take_turn(&mut write).await?;
     let forgotten = changes::last_forgetting(&mut write).await?;
-    let mut tallies = Tallies::default();
+    let (mut tallies, mut left_out) = (Tallies::default(), 0);
     for at in worth {
         let one = belated::without_forgotten(&mut write, &gathered[at], forgotten).await?;
+        left_out += times(&gathered[at]) - times(&one);
         recorded[at] = record_one(&mut write, &one, &mut tallies).await?;
     }
     tallies.save(&mut write).await?;
     write.commit().await?;
+    if left_out > 0 {
+        // Nothing says whose: they may be somebody who was forgotten.
+        tracing::info!(sightings = left_out, "flag.forgotten_left_out");
+    }
     Ok(recorded)
+}
+
+/// How often something was seen.
+fn times(gathered: &Gathered) -> u64 {
+    gathered.seen.iter().map(|seen| seen.count).sum()
 }
 
 /// Most of what is seen are sign-ins of accounts that nothing is wrong with: those are looked at without a write.
