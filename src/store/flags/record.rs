@@ -3,7 +3,7 @@
 
 use sqlx::AnyConnection;
 
-use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, review};
+use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, over_since, review};
 use crate::store::database::Write;
 use crate::store::erasure::belated;
 use crate::store::flags::flag_row::{self, FlagRow};
@@ -88,8 +88,12 @@ async fn record_one(
     let mut recorded: Option<Recorded> = None;
     for seen in seen {
         let history = learn(write, &account, seen, flag.as_ref()).await?;
-        let findings = review(seen.fact, &history);
+        let mut findings = review(seen.fact, &history);
         let before = flag.clone();
+        if before.is_none() {
+            // Nobody has to act on what is over by now.
+            findings.retain(|finding| over_since(finding, &history, seen.last).is_none());
+        }
         let found: Vec<Reason> = findings.iter().map(|finding| finding.reason).collect();
         if findings.is_empty() {
             if let Some(known) = &mut flag {
@@ -100,7 +104,7 @@ async fn record_one(
                 Some(known) => known,
                 None => begin(write, &account, seen.first).await?,
             };
-            flag = Some(find(write, known, before.as_ref(), &findings, seen).await?);
+            flag = Some(find(write, known, before.as_ref(), &findings, (seen, &history)).await?);
         }
         let Some(known) = flag.as_ref().filter(|known| before.as_ref() != Some(*known)) else { continue };
         save(write, before.as_ref(), known).await?;
@@ -159,11 +163,11 @@ async fn learn(
     flag: Option<&FlagRow>,
 ) -> Result<History, StoreError> {
     match seen.fact {
-        Fact::IntegrationAccepted | Fact::IntegrationRefused | Fact::MustChange => return Ok(History::default()),
-        Fact::Accepted | Fact::Refused(..) => {}
+        Fact::IntegrationAccepted | Fact::IntegrationRefused => return Ok(History::default()),
+        Fact::Accepted | Fact::MustChange | Fact::Refused(..) => {}
     }
     let integration = seen.integration.as_ref();
-    let accepted = habit::accepted(write, account, integration).await?;
+    let (accepted, accepted_elsewhere) = habit::accepted_here_and_elsewhere(write, account, integration).await?;
     if seen.fact == Fact::Accepted && !habit::is_fresh(accepted, seen.last) {
         habit::note(write, account, integration, seen.last).await?;
     }
@@ -174,7 +178,7 @@ async fn learn(
     // A wrong password does not bring back who was listed before an operator resolved their flag.
     let held_since = flag.and_then(FlagRow::held_since);
     let reported = listed.filter(|listed| report::is_newer(*listed, held_since));
-    Ok(History { reported, accepted })
+    Ok(History { reported, accepted, accepted_elsewhere })
 }
 
 /// Adds findings to a flag, which opens or opens again by them.
@@ -183,16 +187,17 @@ async fn find(
     mut flag: FlagRow,
     before: Option<&FlagRow>,
     findings: &[Finding],
-    seen: &Seen,
+    (seen, history): (&Seen, &History),
 ) -> Result<FlagRow, StoreError> {
     let mut is_news = false;
     for finding in findings {
-        is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count);
+        let over = over_since(finding, history, seen.last);
+        is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count, over);
     }
     flag.count = flag.count.saturating_add(seen.count);
     let recur = Move::Recur { is_new: is_news };
-    // A recurrence is always legal. What was seen before the flag was closed is none.
-    if flag.closed_at.is_none_or(|closed| closed < seen.last)
+    // A recurrence is always legal. What was over before it was written is none.
+    if flag.stands_for(findings)
         && let Ok(life) = flag.life.after(recur, seen.last)
     {
         flag.live_on(life, seen.last);
