@@ -104,6 +104,11 @@ impl FlagRow {
         self.found(findings).any(|reason| reason.cleared_at.is_none())
     }
 
+    /// How often the reason was seen that was seen most, of those of these findings.
+    pub(crate) fn most_found(&self, findings: &[Finding]) -> u64 {
+        self.found(findings).map(|reason| reason.count).max().unwrap_or(0)
+    }
+
     /// Adds a finding that was seen `count` times; true when that is news: its reason is new, had been over, or is more
     /// severe than was known. What was last seen before the reason was over, or the flag closed, or is known to be `over`
     /// since, came late: it is counted, and brings nothing back.

@@ -3,7 +3,9 @@
 
 use sqlx::AnyConnection;
 
-use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, over_since, review};
+use crate::domain::{
+    AccountId, Fact, Finding, FlagState, History, IntegrationName, Move, Reason, Timestamp, over_since, review,
+};
 use crate::store::database::Write;
 use crate::store::erasure::belated;
 use crate::store::flags::flag_row::{self, FlagRow};
@@ -104,7 +106,8 @@ async fn record_one(
                 Some(known) => known,
                 None => begin(write, &account, seen.first).await?,
             };
-            flag = Some(find(write, known, before.as_ref(), &findings, (seen, &history)).await?);
+            let sighting = Sighting { presented: &gathered.account, seen, history: &history };
+            flag = Some(find(write, known, before.as_ref(), &findings, &sighting).await?);
         }
         let Some(known) = flag.as_ref().filter(|known| before.as_ref() != Some(*known)) else { continue };
         save(write, before.as_ref(), known).await?;
@@ -181,20 +184,42 @@ async fn learn(
     Ok(History { reported, accepted, accepted_elsewhere })
 }
 
+/// A fact, the identifier that was presented, and what was known of its account.
+struct Sighting<'a> {
+    presented: &'a AccountId,
+    seen: &'a Seen,
+    history: &'a History,
+}
+
+impl Sighting<'_> {
+    /// Whether its call is counted by another: that an integration was refused stands beside what its account was
+    /// refused for.
+    fn is_of_a_counted_call(&self) -> bool {
+        let is_own = |integration: &IntegrationName| integration.account() == self.presented;
+        matches!(self.seen.fact, Fact::Refused(..)) && self.seen.integration.as_ref().is_some_and(is_own)
+    }
+}
+
 /// Adds findings to a flag, which opens or opens again by them.
 async fn find(
     write: &mut Write,
     mut flag: FlagRow,
     before: Option<&FlagRow>,
     findings: &[Finding],
-    (seen, history): (&Seen, &History),
+    sighting: &Sighting<'_>,
 ) -> Result<FlagRow, StoreError> {
-    let mut is_news = false;
+    let Sighting { seen, history, .. } = sighting;
+    let (mut is_news, counted_before) = (false, flag.count);
     for finding in findings {
         let over = over_since(finding, history, seen.last);
         is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count, over);
     }
-    flag.count = flag.count.saturating_add(seen.count);
+    flag.count = if sighting.is_of_a_counted_call() {
+        // No less often than any of its reasons: the integration may have called with its own account like a reader's.
+        flag.count.max(flag.most_found(findings))
+    } else {
+        flag.count.saturating_add(seen.count)
+    };
     let recur = Move::Recur { is_new: is_news };
     // A recurrence is always legal. What was over before it was written is none.
     if flag.stands_for(findings)
@@ -208,7 +233,7 @@ async fn find(
         // A reason that weighs more is no other one.
         Some(before) => (is_news && before.codes() != flag.codes()).then_some("find"),
     };
-    sources::note(write, &flag.id, seen).await?;
+    sources::note(write, &flag.id, seen, flag.count - counted_before).await?;
     if let Some(event) = event {
         append(write, before, &flag, event, (GATEWAY, ""), seen.last).await?;
     }
