@@ -26,10 +26,10 @@ pub(crate) async fn record(database: &Database, gathered: &[Gathered]) -> Result
     let mut write = database.write().await?;
     trail::take_turn(&mut write).await?;
     let forgotten = changes::last_forgetting(&mut write).await?;
-    let (mut tallies, mut left_out) = (Tallies::default(), 0);
+    let (mut tallies, mut left_out) = (Tallies::default(), 0_u64);
     for at in worth {
         let one = belated::without_forgotten(&mut write, &gathered[at], forgotten).await?;
-        left_out += times(&gathered[at]) - times(&one);
+        left_out = left_out.saturating_add(times(&gathered[at]).saturating_sub(times(&one)));
         recorded[at] = record_one(&mut write, &one, &mut tallies).await?;
     }
     tallies.save(&mut write).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn record(database: &Database, gathered: &[Gathered]) -> Result
 
 /// How often something was seen.
 fn times(gathered: &Gathered) -> u64 {
-    gathered.seen.iter().map(|seen| seen.count).sum()
+    gathered.seen.iter().fold(0, |times, seen| times.saturating_add(seen.count))
 }
 
 /// Most of what is seen are sign-ins of accounts that nothing is wrong with: those are looked at without a write.
