@@ -61,6 +61,11 @@ fn cases() -> anyhow::Result<Vec<Case>> {
         by_account("state, by account", open()),
         by_account("reason, by account", locked()),
         by_account("prefix and reason", FlagFilter { reason: Some(Reason::Locked), ..prefix() }),
+        by_account(
+            "institution and reason, by account",
+            FlagFilter { reason: Some(Reason::Locked), ..of_institution() },
+        ),
+        by_account("prefix, reason and severity", FlagFilter { prefix: prefix().prefix, severity: high, ..locked() }),
         by_severity("rare reason", rare(), "4"),
         by_account("rare reason, by account", rare()),
         by_account("rare reason and prefix", FlagFilter { reason: Some(RARE), ..prefix() }),

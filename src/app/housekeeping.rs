@@ -89,8 +89,8 @@ impl Housekeeping {
         };
         let purged = purge.purged();
         if purged != Purged::default() {
-            let Purged { trail, closed_flags, habits, report, usage } = purged;
-            tracing::info!(trail, closed_flags, habits, report, usage, "retention.purged");
+            let Purged { trail, actors, closed_flags, habits, report, usage } = purged;
+            tracing::info!(trail, actors, closed_flags, habits, report, usage, "retention.purged");
         }
         done
     }

@@ -21,7 +21,7 @@ pub use attempts::{
 pub use credentials::{CREDENTIAL_BYTES_MAX, Credentials};
 pub use flag::{
     Confidence, Fact, Finding, FlagState, GuessFacts, History, Life, Move, MoveError, Reason, Repeat, Severity, SignIn,
-    clears, review,
+    clears, over_since, review,
 };
 pub use incident::IncidentId;
 pub use integration::{IntegrationName, IntegrationNameError};

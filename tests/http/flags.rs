@@ -186,3 +186,22 @@ async fn what_a_service_says_of_an_integrations_own_account_flags_and_ends_as_fo
     becomes("resolved integration-refused,locked,must-change").await;
     assert_eq!(operator.all_flags().await[0].integrations, [name]);
 }
+
+#[tokio::test]
+async fn one_refused_sign_in_of_an_integration_counts_once_for_all_that_is_told() {
+    let config = CONFIG.replace("\"alma\"", "\"alma\"\nintegration_check = \"identity\"");
+    let gateway = TestGateway::start(&format!("{config}[slow_down]\nstep = \"0s\"\n")).await;
+    let sign_in = |password: &str| {
+        let name = "AlmaSDK-reader-institutionCode-01DEMO_INST";
+        Post::new(ALMA, alma_envelope("nobody", "x")).with("Authorization", &basic(name, password))
+    };
+    call(&gateway, sign_in("correct horse battery")).await;
+    let operator = gateway.beside().await;
+    let reader =
+        AccountId::parse(&Institution::parse("01DEMO_INST").expect("a code"), "reader").expect("an identifier");
+    operator.accounts().lock(&reader).await.expect("locked");
+    call(&gateway, sign_in("wrong")).await;
+    let told = async || operator.all_flags().await.first().map(|flag| (flag.reasons.join(","), flag.count));
+    until("both are told", async || told().await.is_some_and(|(reasons, _)| reasons.contains("locked"))).await;
+    assert_eq!(told().await, Some(("integration-refused,locked".to_owned(), 1)));
+}

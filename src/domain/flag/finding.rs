@@ -4,6 +4,11 @@ use crate::domain::flag::{Confidence, Reason, Repeat, Severity};
 use crate::domain::{IntegrationName, Rejection, Timestamp, Verdict};
 
 /// Whose sign-in a verdict is about.
+///
+/// An integration signs in with an account of its institution, whose identifier stands in its name: what is found of the
+/// one and of the other is about one account and stands on one flag, also where a person has that account. They do not
+/// end each other: only an integration's own sign-in shows that [`Reason::IntegrationRefused`] is over, and it shows
+/// nothing else; see [`clears`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIn {
     /// An account at an identity service.
@@ -66,6 +71,8 @@ pub struct History {
     pub reported: Option<Timestamp>,
     /// When the identity service last accepted it through this integration.
     pub accepted: Option<Timestamp>,
+    /// When the identity service last accepted it through any other.
+    pub accepted_elsewhere: Option<Timestamp>,
 }
 
 /// A reason to flag an account.
@@ -139,17 +146,43 @@ pub fn clears(
     by: Option<&IntegrationName>,
     of: Option<&IntegrationName>,
 ) -> bool {
-    let is_same_integration = || by.map(IntegrationName::account) == of.map(IntegrationName::account);
     match fact {
         Fact::IntegrationAccepted => reason == Reason::IntegrationRefused,
-        Fact::Accepted => match reason {
-            Reason::IntegrationRefused => false,
-            Reason::StaleSecret => is_same_integration(),
-            // What only its repetition shows is stored as well; what the list supports is of an account that is held now.
-            Reason::UnacceptablePassword => confidence == Confidence::High || is_same_integration(),
-            Reason::Expired | Reason::Locked | Reason::MustChange | Reason::NoPassword | Reason::Reported => true,
-        },
+        Fact::Accepted => {
+            let is_same = by.map(IntegrationName::account) == of.map(IntegrationName::account);
+            ends_with_sign_in((reason, confidence), if is_same { Through::Same } else { Through::Another })
+        }
         Fact::IntegrationRefused | Fact::MustChange | Fact::Refused(..) => false,
+    }
+}
+
+/// When the account was let in, where that shows a finding to be over that was `last` seen before it: it comes late.
+#[must_use]
+pub fn over_since(finding: &Finding, history: &History, last: Timestamp) -> Option<Timestamp> {
+    let found = (finding.reason, finding.confidence);
+    [(Through::Same, history.accepted), (Through::Another, history.accepted_elsewhere)]
+        .into_iter()
+        .filter(|(through, _)| ends_with_sign_in(found, *through))
+        .filter_map(|(_, accepted)| accepted)
+        .filter(|accepted| *accepted >= last)
+        .max()
+}
+
+/// The integration of a sign-in, beside the one that a reason was found through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Through {
+    Another,
+    Same,
+}
+
+/// Whether a reason is over when its account is let in.
+fn ends_with_sign_in((reason, confidence): (Reason, Confidence), through: Through) -> bool {
+    match reason {
+        Reason::IntegrationRefused => false,
+        Reason::StaleSecret => through == Through::Same,
+        // What only its repetition shows is stored as well; what the list supports is of an account that is held now.
+        Reason::UnacceptablePassword => confidence == Confidence::High || through == Through::Same,
+        Reason::Expired | Reason::Locked | Reason::MustChange | Reason::NoPassword | Reason::Reported => true,
     }
 }
 
@@ -166,7 +199,7 @@ mod tests {
     }
 
     fn listed() -> History {
-        History { reported: Some(at(1)), accepted: None }
+        History { reported: Some(at(1)), ..History::default() }
     }
 
     fn found(fact: Fact, history: &History) -> String {
@@ -253,7 +286,7 @@ mod tests {
         for (accepted, days, could_be_set, flag) in cases {
             let repeat = Some(Repeat { since: at(10), refusals: 3 * days, days });
             let fact = Fact::Refused(Rejection::WrongPassword, GuessFacts { repeat, could_be_set });
-            let history = History { reported: None, accepted: accepted.map(at) };
+            let history = History { accepted: accepted.map(at), ..History::default() };
             assert_eq!(found(fact, &history), flag, "{accepted:?} {days} {could_be_set}");
         }
     }
@@ -295,7 +328,7 @@ mod tests {
                             if is_wrong && !could_be_set && is_supported {
                                 expected.push(Reason::UnacceptablePassword);
                             }
-                            let found = review(fact, &History { reported, accepted });
+                            let found = review(fact, &History { reported, accepted, accepted_elsewhere: None });
                             let reasons: Vec<Reason> = found.iter().map(|finding| finding.reason).collect();
                             assert_eq!(reasons, expected, "{fact:?} {reported:?} {accepted:?}");
                             cases += 1;
@@ -324,6 +357,15 @@ mod tests {
                 _ => false,
             };
             assert_eq!(elsewhere, !is_stored && reason != Reason::IntegrationRefused, "{found:?}");
+            let finding = Finding { reason, severity: reason.severity(), confidence };
+            for (known, ends) in [(Some(at(3)), accepted), (Some(at(2)), accepted), (Some(at(1)), false), (None, false)]
+            {
+                let here = History { accepted: known, ..History::default() };
+                assert_eq!(over_since(&finding, &here, at(2)), known.filter(|_| ends), "{found:?}");
+                let ends = ends && elsewhere;
+                let elsewhere = History { accepted_elsewhere: known, ..History::default() };
+                assert_eq!(over_since(&finding, &elsewhere, at(2)), known.filter(|_| ends), "{found:?}");
+            }
             let integration = clears(Fact::IntegrationAccepted, found, None, None);
             assert_eq!(integration, reason == Reason::IntegrationRefused, "{found:?}");
             for fact in [Fact::IntegrationRefused, Fact::MustChange, WRONG] {

@@ -6,7 +6,7 @@ mod reason;
 mod repeat;
 mod weight;
 
-pub use finding::{Fact, Finding, GuessFacts, History, SignIn, clears, review};
+pub use finding::{Fact, Finding, GuessFacts, History, SignIn, clears, over_since, review};
 pub use life::{FlagState, Life, Move, MoveError};
 pub use reason::Reason;
 pub use repeat::Repeat;

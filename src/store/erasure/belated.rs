@@ -14,6 +14,8 @@ const KNOWN: &str = "SELECT institution FROM account WHERE institution = $1 AND 
      UNION ALL SELECT institution FROM flag WHERE institution = $1 AND identifier = $2 AND first_seen < $3 \
      UNION ALL SELECT institution FROM habit WHERE institution = $1 AND identifier = $2 AND accepted_at < $3 \
      UNION ALL SELECT institution FROM integration WHERE institution = $1 AND identifier = $2 AND created_at < $3 \
+     UNION ALL SELECT institution FROM integration_accepted \
+         WHERE institution = $1 AND identifier = $2 AND first_at < $3 \
      UNION ALL SELECT institution FROM report_row WHERE institution = $1 AND identifier = $2 AND first_listed < $3";
 
 /// What of it is sure not to be about somebody who was `forgotten` by then.

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::domain::{Day, Timestamp};
 use crate::store::erasure::forget::{remove_flag, remove_subject};
@@ -25,6 +25,8 @@ const DAY_MILLIS: i64 = 24 * 3_600_000;
 pub struct Purged {
     /// Rows of the trail.
     pub trail: u64,
+    /// Names of those of whom neither the trail nor a flag tells any more.
+    pub actors: u64,
     /// Flags that had been closed.
     pub closed_flags: u64,
     /// What integrations' sign-ins for an account had been like.
@@ -38,6 +40,7 @@ pub struct Purged {
 /// What is to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
+    Actors,
     ClosedFlags,
     Habits,
     Report,
@@ -61,6 +64,8 @@ pub struct Purge {
 impl Purge {
     pub(crate) fn new(database: Database, settings: &RetentionSettings, now: Timestamp) -> Self {
         let parts = [
+            // Looked at last: whoever neither the trail nor a flag tells of any more has no name either.
+            (Part::Actors, settings.trail),
             (Part::Usage, settings.usage),
             (Part::ReportFiles, settings.report),
             (Part::ReportAliases, settings.report),
@@ -103,6 +108,7 @@ impl Purge {
         trail::take_turn(&mut write).await?;
         let mut purged = self.purged;
         match part {
+            Part::Actors => purged.actors += actors(&mut write).await?,
             Part::ClosedFlags => purged.closed_flags += closed_flags(&mut write, &found, horizon, self.now).await?,
             Part::Habits => purged.habits += at_once(&mut write, HABITS, horizon).await?,
             Part::Report => purged.report += listed(&mut write, &found, horizon).await?,
@@ -142,8 +148,15 @@ const LONELY_ALIASES: &str = "SELECT institution, alias, identifier FROM report_
          AND other.identifier = known.identifier) \
      LIMIT $1";
 
+/// Those of whom neither the trail nor a flag has the number.
+const IDLE_ACTORS: &str = "SELECT number FROM actor WHERE \
+     NOT EXISTS (SELECT 1 FROM trail WHERE trail.actor = actor.number) \
+     AND NOT EXISTS (SELECT 1 FROM trail WHERE trail.assignee = actor.number) \
+     AND NOT EXISTS (SELECT 1 FROM flag WHERE flag.assignee = actor.number) LIMIT $1";
+
 async fn find(database: &Database, part: Part, horizon: Timestamp) -> Result<Vec<AnyRow>, StoreError> {
     let (statement, most) = match part {
+        Part::Actors => (IDLE_ACTORS, 1),
         Part::ClosedFlags => ("SELECT id FROM flag WHERE closed_at < $1 ORDER BY closed_at LIMIT $2", FEW),
         Part::Habits => ("SELECT integration FROM habit WHERE accepted_at < $1 LIMIT $2", 1),
         Part::Report => ("SELECT institution, identifier FROM report_row WHERE last_listed < $1 LIMIT $2", FEW),
@@ -154,7 +167,7 @@ async fn find(database: &Database, part: Part, horizon: Timestamp) -> Result<Vec
     };
     let query = sqlx::query(statement);
     let query = match part {
-        Part::ReportAliases => query,
+        Part::Actors | Part::ReportAliases => query,
         Part::Usage => query.bind(Day::of(horizon).number()),
         Part::ClosedFlags | Part::Habits | Part::Report | Part::ReportFiles | Part::Trail => {
             query.bind(horizon.as_millis())
@@ -174,6 +187,15 @@ async fn at_once(
         .execute(connection)
         .await
         .map_err(StoreError::during("remove what is kept no longer"))?;
+    Ok(done.rows_affected())
+}
+
+async fn actors(connection: &mut AnyConnection) -> Result<u64, StoreError> {
+    let done = sqlx::query(AssertSqlSafe(format!("DELETE FROM actor WHERE number IN ({IDLE_ACTORS})")))
+        .bind(STEP)
+        .execute(connection)
+        .await
+        .map_err(StoreError::during("remove names that are kept no longer"))?;
     Ok(done.rows_affected())
 }
 
@@ -281,8 +303,10 @@ async fn account_for(
     purged: &Purged,
     now: Timestamp,
 ) -> Result<String, StoreError> {
-    let Purged { trail, closed_flags, habits, report, usage } = purged;
-    let text = format!("trail {trail}, closed flags {closed_flags}, habits {habits}, report {report}, usage {usage}");
+    let Purged { trail, actors, closed_flags, habits, report, usage } = purged;
+    let text = format!(
+        "trail {trail}, actors {actors}, closed flags {closed_flags}, habits {habits}, report {report}, usage {usage}"
+    );
     if let Some(number) = note {
         sqlx::query("UPDATE note SET body = $2 WHERE number = $1")
             .bind(number)

@@ -66,11 +66,11 @@ impl FlagRow {
         }
     }
 
-    /// Goes on in another state from `at` on.
+    /// Goes on in another state from `at` on. What is written late closes it no sooner than its last reason ended.
     pub(crate) fn live_on(&mut self, life: Life, at: Timestamp) {
         match (self.life.state.is_active(), life.state.is_active()) {
             (false, true) => (self.opened_at, self.closed_at) = (at, None),
-            (true, false) => self.closed_at = Some(at),
+            (true, false) => self.closed_at = self.last_end().max(Some(at)),
             (true, true) | (false, false) => {}
         }
         self.life = life;
@@ -90,19 +90,39 @@ impl FlagRow {
         self.telling().map(|reason| reason.confidence).max().unwrap_or(Confidence::Low)
     }
 
+    /// When the last of those reasons ended that did.
+    fn last_end(&self) -> Option<Timestamp> {
+        self.reasons.iter().filter_map(|reason| reason.cleared_at).max()
+    }
+
+    fn found<'a>(&'a self, findings: &'a [Finding]) -> impl Iterator<Item = &'a ReasonRecord> {
+        self.reasons.iter().filter(|reason| findings.iter().any(|finding| finding.reason == reason.reason))
+    }
+
+    /// Whether the reason of any of these findings is not over.
+    pub(crate) fn stands_for(&self, findings: &[Finding]) -> bool {
+        self.found(findings).any(|reason| reason.cleared_at.is_none())
+    }
+
+    /// How often the reason was seen that was seen most, of those of these findings.
+    pub(crate) fn most_found(&self, findings: &[Finding]) -> u64 {
+        self.found(findings).map(|reason| reason.count).max().unwrap_or(0)
+    }
+
     /// Adds a finding that was seen `count` times; true when that is news: its reason is new, had been over, or is more
-    /// severe than was known. What was last seen before the reason was over, or the flag closed, came late: it is
-    /// counted, and brings nothing back.
+    /// severe than was known. What was last seen before the reason was over, or the flag closed, or is known to be `over`
+    /// since, came late: it is counted, and brings nothing back.
     pub(crate) fn find(
         &mut self,
         finding: Finding,
         integration: Option<&IntegrationName>,
         (first, last): (Timestamp, Timestamp),
         count: u64,
+        over: Option<Timestamp>,
     ) -> bool {
         self.first_seen = self.first_seen.min(first);
         self.last_seen = self.last_seen.max(last);
-        let closed_since = self.closed_at.filter(|closed| last <= *closed);
+        let over = self.closed_at.filter(|closed| last <= *closed).or(over);
         let Some(known) = self.reasons.iter_mut().find(|known| known.reason == finding.reason) else {
             self.reasons.push(ReasonRecord {
                 reason: finding.reason,
@@ -112,16 +132,22 @@ impl FlagRow {
                 first_seen: first,
                 last_seen: last,
                 count,
-                cleared_at: closed_since,
+                cleared_at: over,
             });
             self.reasons.sort_by_key(|reason| reason.reason);
-            return closed_since.is_none();
+            self.stay_closed();
+            return over.is_none();
         };
         let is_newest = last >= known.last_seen;
         known.first_seen = known.first_seen.min(first);
         known.last_seen = known.last_seen.max(last);
         known.count = known.count.saturating_add(count);
-        if closed_since.is_some() || known.cleared_at.is_some_and(|cleared| last <= cleared) {
+        if known.cleared_at.is_some_and(|cleared| last <= cleared) {
+            return false;
+        }
+        if over.is_some() {
+            known.cleared_at = known.cleared_at.and(over);
+            self.stay_closed();
             return false;
         }
         let (was_over, was_severe) = (known.cleared_at.take().is_some(), known.severity);
@@ -138,14 +164,22 @@ impl FlagRow {
         was_over || known.severity > was_severe
     }
 
-    /// Ends the reasons that a fact seen at `at` shows to be over; true where it ends any.
+    /// A flag that is resolved was so once its last reason had ended.
+    fn stay_closed(&mut self) {
+        if self.life.state == FlagState::Resolved {
+            self.closed_at = self.closed_at.max(self.last_end());
+        }
+    }
+
+    /// Ends the reasons that a fact seen at `at` shows to be over; true where it ends any. Those of a flag that was closed
+    /// meanwhile end no sooner than it: whoever takes it up again takes them up as well.
     pub(crate) fn clear(&mut self, fact: Fact, by: Option<&IntegrationName>, at: Timestamp) -> bool {
         let mut any = false;
         for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
             // What was seen after the fact is not over by it.
             let found = (reason.reason, reason.confidence);
             if reason.last_seen <= at && clears(fact, found, by, reason.integration.as_ref()) {
-                reason.cleared_at = Some(at);
+                reason.cleared_at = self.closed_at.max(Some(at));
                 any = true;
             }
         }

@@ -31,6 +31,26 @@ pub(crate) async fn accepted(
     found.as_ref().map(|found| row::time(found, "accepted_at")).transpose()
 }
 
+/// When an account was last accepted through an integration, and when through any other, each to an hour exactly.
+pub(crate) async fn accepted_here_and_elsewhere(
+    connection: &mut AnyConnection,
+    account: &AccountId,
+    integration: Option<&IntegrationName>,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
+    let found = sqlx::query(
+        "SELECT MAX(CASE WHEN integration = $3 THEN accepted_at END) AS here, \
+         MAX(CASE WHEN integration <> $3 THEN accepted_at END) AS elsewhere \
+         FROM habit WHERE institution = $1 AND identifier = $2",
+    )
+    .bind(account.institution().as_str())
+    .bind(account.identifier())
+    .bind(key(integration))
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::during("look an account's habits up"))?;
+    Ok((row::optional_time(&found, "here")?, row::optional_time(&found, "elsewhere")?))
+}
+
 /// Whether an acceptance at `at` need not be written down.
 pub(crate) fn is_fresh(accepted: Option<Timestamp>, at: Timestamp) -> bool {
     accepted.is_some_and(|accepted| at.since(accepted) < REFRESH)

@@ -234,7 +234,7 @@ impl Importing<'_> {
                 continue;
             }
             let mut flag = before.clone();
-            let recur = Move::Recur { is_new: flag.find(Finding::LISTED, None, (self.at, self.at), 1) };
+            let recur = Move::Recur { is_new: flag.find(Finding::LISTED, None, (self.at, self.at), 1, None) };
             let Ok(life) = before.life.after(recur, self.at) else { continue };
             if !life.state.is_active() {
                 closed += 1;
@@ -269,7 +269,7 @@ impl Importing<'_> {
         let Some((_, account)) = fresh.into_iter().next() else { return Ok(0) };
         let opened = self.finish_flags().await?;
         let mut flag = FlagRow::new(FlagId::stored(String::new()), account, String::new(), self.at);
-        flag.find(Finding::LISTED, None, (self.at, self.at), 1);
+        flag.find(Finding::LISTED, None, (self.at, self.at), 1, None);
         self.tallies.note_opened(&flag, opened, self.at);
         Ok(opened)
     }

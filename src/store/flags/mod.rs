@@ -13,6 +13,7 @@ mod record;
 pub(crate) mod report;
 mod sources;
 mod statement;
+mod stretch;
 mod table;
 pub(crate) mod tallies;
 pub(crate) mod trail;

@@ -40,7 +40,7 @@ pub struct FlagRecord {
     pub first_seen: Timestamp,
     /// When it was last seen.
     pub last_seen: Timestamp,
-    /// How often it was seen.
+    /// How many calls showed something of it.
     pub count: u64,
     /// When it was opened, or opened again.
     pub opened_at: Timestamp,

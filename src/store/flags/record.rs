@@ -3,7 +3,9 @@
 
 use sqlx::AnyConnection;
 
-use crate::domain::{AccountId, Fact, Finding, FlagState, History, Move, Reason, Timestamp, review};
+use crate::domain::{
+    AccountId, Fact, Finding, FlagState, History, IntegrationName, Move, Reason, Timestamp, over_since, review,
+};
 use crate::store::database::Write;
 use crate::store::erasure::belated;
 use crate::store::flags::flag_row::{self, FlagRow};
@@ -24,14 +26,24 @@ pub(crate) async fn record(database: &Database, gathered: &[Gathered]) -> Result
     let mut write = database.write().await?;
     trail::take_turn(&mut write).await?;
     let forgotten = changes::last_forgetting(&mut write).await?;
-    let mut tallies = Tallies::default();
+    let (mut tallies, mut left_out) = (Tallies::default(), 0_u64);
     for at in worth {
         let one = belated::without_forgotten(&mut write, &gathered[at], forgotten).await?;
+        left_out = left_out.saturating_add(times(&gathered[at]).saturating_sub(times(&one)));
         recorded[at] = record_one(&mut write, &one, &mut tallies).await?;
     }
     tallies.save(&mut write).await?;
     write.commit().await?;
+    if left_out > 0 {
+        // Nothing says whose: they may be somebody who was forgotten.
+        tracing::info!(sightings = left_out, "flag.forgotten_left_out");
+    }
     Ok(recorded)
+}
+
+/// How often something was seen.
+fn times(gathered: &Gathered) -> u64 {
+    gathered.seen.iter().fold(0, |times, seen| times.saturating_add(seen.count))
 }
 
 /// Most of what is seen are sign-ins of accounts that nothing is wrong with: those are looked at without a write.
@@ -78,8 +90,12 @@ async fn record_one(
     let mut recorded: Option<Recorded> = None;
     for seen in seen {
         let history = learn(write, &account, seen, flag.as_ref()).await?;
-        let findings = review(seen.fact, &history);
+        let mut findings = review(seen.fact, &history);
         let before = flag.clone();
+        if before.is_none() {
+            // Nobody has to act on what is over by now.
+            findings.retain(|finding| over_since(finding, &history, seen.last).is_none());
+        }
         let found: Vec<Reason> = findings.iter().map(|finding| finding.reason).collect();
         if findings.is_empty() {
             if let Some(known) = &mut flag {
@@ -90,7 +106,8 @@ async fn record_one(
                 Some(known) => known,
                 None => begin(write, &account, seen.first).await?,
             };
-            flag = Some(find(write, known, before.as_ref(), &findings, seen).await?);
+            let sighting = Sighting { presented: &gathered.account, seen, history: &history };
+            flag = Some(find(write, known, before.as_ref(), &findings, &sighting).await?);
         }
         let Some(known) = flag.as_ref().filter(|known| before.as_ref() != Some(*known)) else { continue };
         save(write, before.as_ref(), known).await?;
@@ -149,11 +166,11 @@ async fn learn(
     flag: Option<&FlagRow>,
 ) -> Result<History, StoreError> {
     match seen.fact {
-        Fact::IntegrationAccepted | Fact::IntegrationRefused | Fact::MustChange => return Ok(History::default()),
-        Fact::Accepted | Fact::Refused(..) => {}
+        Fact::IntegrationAccepted | Fact::IntegrationRefused => return Ok(History::default()),
+        Fact::Accepted | Fact::MustChange | Fact::Refused(..) => {}
     }
     let integration = seen.integration.as_ref();
-    let accepted = habit::accepted(write, account, integration).await?;
+    let (accepted, accepted_elsewhere) = habit::accepted_here_and_elsewhere(write, account, integration).await?;
     if seen.fact == Fact::Accepted && !habit::is_fresh(accepted, seen.last) {
         habit::note(write, account, integration, seen.last).await?;
     }
@@ -164,7 +181,23 @@ async fn learn(
     // A wrong password does not bring back who was listed before an operator resolved their flag.
     let held_since = flag.and_then(FlagRow::held_since);
     let reported = listed.filter(|listed| report::is_newer(*listed, held_since));
-    Ok(History { reported, accepted })
+    Ok(History { reported, accepted, accepted_elsewhere })
+}
+
+/// A fact, the identifier that was presented, and what was known of its account.
+struct Sighting<'a> {
+    presented: &'a AccountId,
+    seen: &'a Seen,
+    history: &'a History,
+}
+
+impl Sighting<'_> {
+    /// Whether its call is counted by another: that an integration was refused stands beside what its account was
+    /// refused for.
+    fn is_of_a_counted_call(&self) -> bool {
+        let is_own = |integration: &IntegrationName| integration.account() == self.presented;
+        matches!(self.seen.fact, Fact::Refused(..)) && self.seen.integration.as_ref().is_some_and(is_own)
+    }
 }
 
 /// Adds findings to a flag, which opens or opens again by them.
@@ -173,16 +206,23 @@ async fn find(
     mut flag: FlagRow,
     before: Option<&FlagRow>,
     findings: &[Finding],
-    seen: &Seen,
+    sighting: &Sighting<'_>,
 ) -> Result<FlagRow, StoreError> {
-    let mut is_news = false;
+    let Sighting { seen, history, .. } = sighting;
+    let (mut is_news, counted_before) = (false, flag.count);
     for finding in findings {
-        is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count);
+        let over = over_since(finding, history, seen.last);
+        is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count, over);
     }
-    flag.count = flag.count.saturating_add(seen.count);
+    flag.count = if sighting.is_of_a_counted_call() {
+        // No less often than any of its reasons: the integration may have called with its own account like a reader's.
+        flag.count.max(flag.most_found(findings))
+    } else {
+        flag.count.saturating_add(seen.count)
+    };
     let recur = Move::Recur { is_new: is_news };
-    // A recurrence is always legal. What was seen before the flag was closed is none.
-    if flag.closed_at.is_none_or(|closed| closed < seen.last)
+    // A recurrence is always legal. What was over before it was written is none.
+    if flag.stands_for(findings)
         && let Ok(life) = flag.life.after(recur, seen.last)
     {
         flag.live_on(life, seen.last);
@@ -193,7 +233,7 @@ async fn find(
         // A reason that weighs more is no other one.
         Some(before) => (is_news && before.codes() != flag.codes()).then_some("find"),
     };
-    sources::note(write, &flag.id, seen).await?;
+    sources::note(write, &flag.id, seen, flag.count - counted_before).await?;
     if let Some(event) = event {
         append(write, before, &flag, event, (GATEWAY, ""), seen.last).await?;
     }

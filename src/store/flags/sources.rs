@@ -53,16 +53,21 @@ pub struct SourceRecord {
     pub count: u64,
 }
 
-/// Adds the places of what was seen.
-pub(crate) async fn note(connection: &mut AnyConnection, flag: &FlagId, seen: &Seen) -> Result<(), StoreError> {
+/// Adds the places of what was seen, which counts so often.
+pub(crate) async fn note(
+    connection: &mut AnyConnection,
+    flag: &FlagId,
+    seen: &Seen,
+    count: u64,
+) -> Result<(), StoreError> {
     if let Some(integration) = &seen.integration {
-        note_one(connection, flag, SourceKind::Integration, integration.as_str(), seen).await?;
+        note_one(connection, flag, SourceKind::Integration, integration.as_str(), (seen, count)).await?;
     }
     if let Some(address) = &seen.source {
-        note_one(connection, flag, SourceKind::Address, &address.to_string(), seen).await?;
+        note_one(connection, flag, SourceKind::Address, &address.to_string(), (seen, count)).await?;
     }
     if !seen.operation.is_empty() {
-        note_one(connection, flag, SourceKind::Operation, &seen.operation, seen).await?;
+        note_one(connection, flag, SourceKind::Operation, &seen.operation, (seen, count)).await?;
     }
     Ok(())
 }
@@ -81,7 +86,7 @@ async fn note_one(
     flag: &FlagId,
     kind: SourceKind,
     value: &str,
-    seen: &Seen,
+    (seen, count): (&Seen, u64),
 ) -> Result<(), StoreError> {
     let failed = || StoreError::during("record where a flag comes from");
     let counted = sqlx::query(
@@ -101,7 +106,7 @@ async fn note_one(
         .bind(if is_apart { value } else { OTHERS })
         .bind(seen.first.as_millis())
         .bind(seen.last.as_millis())
-        .bind(row::stored(seen.count))
+        .bind(row::stored(count))
         .execute(connection)
         .await
         .map(drop)

@@ -1,73 +1,13 @@
 //! The statements that find flags, put together so that an index leads to them however few or many of all flags the
-//! filter leaves. An index holds the flags of one kind side by side, in the order of the queue: a stretch. What a filter
-//! leaves is some stretches, of each of which the database reads no more than a page.
+//! filter leaves: what it leaves is some stretches, of each of which the database reads no more than a page.
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
 
-use crate::domain::{FlagState, Severity};
 use crate::store::flags::filter::{FlagCursor, FlagFilter, FlagOrder, Key};
 use crate::store::flags::flag_row::rank;
-
-/// Where flags are looked for, and what the columns are called there.
-struct Place {
-    rows: &'static str,
-    id: &'static str,
-    identifier: &'static str,
-    institution: &'static str,
-    opened_at: &'static str,
-    severity: &'static str,
-    state: &'static str,
-}
-
-const FLAGS: Place = Place {
-    rows: "flag WHERE 1 = 1",
-    id: "id",
-    identifier: "identifier",
-    institution: "institution",
-    opened_at: "opened_at",
-    severity: "severity",
-    state: "state",
-};
-
-/// A reason's rows hold what orders the queue, so that their own indexes find the page.
-const REASONS: Place = Place {
-    rows: "flag_reason WHERE is_telling = 1",
-    id: "flag_id",
-    identifier: "flag_identifier",
-    institution: "flag_institution",
-    opened_at: "flag_opened_at",
-    severity: "flag_severity",
-    state: "flag_state",
-};
-
-/// What is the same in all of a stretch, of what differs between those of one filter.
-type Stretch = (Option<FlagState>, Option<Severity>);
-
-/// The stretches of a filter. By severity a state's flags stand in order, by account those of one state and severity; or
-/// all there are, where all are wanted.
-fn stretches(filter: &FlagFilter, order: FlagOrder) -> Vec<Stretch> {
-    let is_any = filter.states.is_empty() && filter.severity.is_none() && filter.reason.is_none();
-    if order == FlagOrder::Account && is_any {
-        return vec![(None, None)];
-    }
-    let fits = |state: &FlagState| filter.states.is_empty() || filter.states.contains(state);
-    let severities: Vec<Option<Severity>> = match (order, filter.severity) {
-        (FlagOrder::Account, None) => Severity::ALL.map(Some).to_vec(),
-        (_, severity) => vec![severity],
-    };
-    let of_state = |state| severities.iter().map(move |severity| (Some(state), *severity));
-    FlagState::ALL.into_iter().filter(fits).flat_map(of_state).collect()
-}
-
-/// The columns of a key in the order of the queue, by their places.
-const fn sorted(order: FlagOrder) -> &'static str {
-    match order {
-        FlagOrder::Account => "1, 2",
-        FlagOrder::Severity => "1 DESC, 2 DESC, 3 DESC",
-    }
-}
+use crate::store::flags::stretch::{FLAGS, Place, REASONS, sorted, stretches};
 
 /// A value of a statement.
 enum Value {
@@ -258,7 +198,7 @@ mod tests {
     use sqlx::pool::PoolConnection;
 
     use super::*;
-    use crate::domain::{Institution, Reason};
+    use crate::domain::{FlagState, Institution, Reason, Severity};
     use crate::store::engine::Engine;
     use crate::store::row;
     use crate::store::suite::harness::{Fresh, on_every_database};

@@ -62,8 +62,11 @@ async fn who_was_known_before_and_still_is_was_not_forgotten(fresh: Fresh) {
     let name = integration("proxy");
     let hash = crate::store::suite::harness::hash("one");
     database.integrations().insert(&name, &hash, at(1)).await.expect("registered");
+    let unregistered = integration("unregistered");
+    database.integrations().note_accepted(&unregistered, at(1)).await.expect("noted");
     forget(&fresh, "forgotten").await;
-    for identifier in ["held", "listed-card", "let-in", "flagged", name.account().identifier()] {
+    let integrations = [&name, &unregistered].map(|name| name.account().identifier());
+    for identifier in ["held", "listed-card", "let-in", "flagged"].into_iter().chain(integrations) {
         let recorded = record(database, identifier, vec![seen(refused(Rejection::Locked), at(9))]).await;
         assert!(recorded.is_some(), "{identifier} was known all the time");
     }

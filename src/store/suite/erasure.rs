@@ -9,7 +9,7 @@ use crate::store::suite::archive::{copy, numbers};
 use crate::store::suite::flags::{all, check_totals, record, refused, seen};
 use crate::store::suite::harness::{self, Fresh, account, at, new_account, on_every_database, slot_id};
 use crate::store::{
-    Action, AttemptStore, Change, ChangeFeed, DatabaseUrl, Forgotten, ListedAccount, News, Purged, Reservation,
+    Action, AttemptStore, Change, ChangeFeed, DatabaseUrl, FlagId, Forgotten, ListedAccount, News, Purged, Reservation,
     RetentionSettings,
 };
 
@@ -168,7 +168,7 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
     };
     let purged = purge(&fresh, &settings).await;
     // The row of the old list has a flag, by which its further identifier is still found.
-    assert_eq!(purged, Purged { trail: 4, closed_flags: 1, habits: 1, report: 2, usage: 2 });
+    assert_eq!(purged, Purged { trail: 4, actors: 0, closed_flags: 1, habits: 1, report: 2, usage: 2 });
     assert_eq!(numbers(&fresh.database).await, [5, 6, 7, 8], "no hole behind the first row");
     let copy = copy(&fresh.database).await;
     for gone in ["long-gone", "old-reader", "\"digest\":\"old-listed\""] {
@@ -177,7 +177,7 @@ async fn what_is_kept_no_longer_goes_and_the_trail_says_how_much(fresh: Fresh) {
     for kept in ["long-open", "gone-lately has left", "new-reader", "old-listed-card", "new-listed-card"] {
         assert!(copy.contains(kept), "{kept}: {copy}");
     }
-    assert!(copy.contains("\"body\":\"trail 4, closed flags 1, habits 1, report 2, usage 2\""), "{copy}");
+    assert!(copy.contains("\"body\":\"trail 4, actors 0, closed flags 1, habits 1, report 2, usage 2\""), "{copy}");
     let told = |event| copy.lines().filter(|line| line.contains(&format!("\"event\":\"{event}\""))).count();
     assert_eq!(told("purge"), 1, "one row, however many steps");
     check_totals(&fresh.database).await;
@@ -205,6 +205,31 @@ async fn further_identifiers_go_when_nothing_else_is_known_of_anybody(fresh: Fre
     let purged = purge(&fresh, &settings).await;
     assert_eq!(purged, Purged { closed_flags: 1, report: 3, ..Purged::default() }, "a row, a card, a file");
     assert!(!copy(&fresh.database).await.contains("card"));
+}
+
+async fn who_did_something_goes_when_the_trail_tells_nothing_of_them_any_more(fresh: Fresh) {
+    let does = async |flag: &FlagId, to_do, actor: &str, assignee: Option<&str>, day: i64| {
+        let (assignee, note) = (assignee.map(str::to_owned), Some("it is known".to_owned()));
+        let action = Action { to_do, actor: actor.to_owned(), assignee, note, at: at(day * DAY) };
+        fresh.database.flags().act(flag, &action).await.expect("done");
+    };
+    let opened = async |identifier| {
+        let locked = vec![seen(refused(Rejection::Locked), at(100 * DAY))];
+        record(&fresh.database, identifier, locked).await.expect("a flag").flag
+    };
+    let (done, kept) = (opened("done").await, opened("kept").await);
+    does(&done, Move::Assign, "old-actor", Some("old-assignee"), 101).await;
+    does(&done, Move::Dismiss, "old-actor", None, 102).await;
+    does(&kept, Move::Assign, "new-actor", Some("looks-after-it"), 103).await;
+    does(&kept, Move::Notify, "new-actor", None, 900).await;
+    let settings = RetentionSettings { trail: Some(days(730)), closed_flags: Some(days(365)), ..FOR_EVER };
+    assert_eq!(purge(&fresh, &settings).await, Purged { trail: 5, closed_flags: 1, actors: 2, ..Purged::default() });
+    let names = sqlx::query("SELECT name FROM actor ORDER BY name").fetch_all(fresh.database.pool()).await;
+    let names: Vec<String> = names.expect("rows").iter().map(|found| found.get(0)).collect();
+    assert_eq!(names, ["looks-after-it", "new-actor"]);
+    let body = "trail 5, actors 2, closed flags 1, habits 0, report 0, usage 0";
+    assert!(copy(&fresh.database).await.contains(body));
+    assert_eq!(purge(&fresh, &settings).await, Purged::default());
 }
 
 /// Adds rows to the trail that tell of these days.
@@ -268,6 +293,7 @@ on_every_database![
     a_person_without_a_flag_leaves_a_row_in_the_trail_as_well,
     what_is_kept_no_longer_goes_and_the_trail_says_how_much,
     further_identifiers_go_when_nothing_else_is_known_of_anybody,
+    who_did_something_goes_when_the_trail_tells_nothing_of_them_any_more,
     a_purge_goes_in_steps_and_ends_before_the_first_row_that_is_kept,
     two_nodes_that_purge_at_once_do_it_once,
 ];

@@ -116,6 +116,44 @@ async fn an_account_has_one_flag_that_gathers_everything(fresh: Fresh) {
     check_totals(&fresh.database).await;
 }
 
+async fn one_call_of_an_integration_counts_once_whatever_is_told_of_its_account(fresh: Fresh) {
+    let own = |fact, moment| Seen { integration: Some(integration("proxy")), ..seen(fact, at(moment)) };
+    let locked = refused(Rejection::Locked);
+    for moment in [10, 20] {
+        record(&fresh.database, "proxy", vec![own(Fact::IntegrationRefused, moment)]).await.expect("a flag");
+        record(&fresh.database, "proxy", vec![own(locked, moment + 1)]).await.expect("a flag");
+    }
+    let both = [Fact::IntegrationRefused, locked].map(|fact| Seen { count: 3, ..own(fact, 30) });
+    let flag = record(&fresh.database, "proxy", both.to_vec()).await.expect("a flag").flag;
+    let detail = fresh.database.flags().show(&flag).await.expect("shown").expect("there");
+    let evidence: Vec<(Reason, u64)> = detail.reasons.iter().map(|reason| (reason.reason, reason.count)).collect();
+    assert_eq!((detail.flag.count, evidence), (5, vec![(Reason::IntegrationRefused, 5), (Reason::Locked, 5)]));
+    assert!(detail.sources.iter().all(|source| source.count == 5), "{:?}", detail.sources);
+    // Who presents it as anybody's is another caller, or the integration in the place of a reader.
+    record(&fresh.database, "proxy", vec![Seen { integration: Some(integration("kiosk")), ..seen(locked, at(40)) }])
+        .await;
+    assert_eq!(all(&fresh.database).await[0].count, 6);
+    record(&fresh.database, "kiosk", vec![Seen { integration: Some(integration("kiosk")), ..seen(locked, at(40)) }])
+        .await;
+    assert_eq!(all(&fresh.database).await.iter().map(|flag| flag.count).sum::<u64>(), 7);
+}
+
+async fn what_is_said_of_an_integration_and_of_its_account_is_one_flag_and_ends_each_by_itself(fresh: Fresh) {
+    for fact in [Fact::IntegrationRefused, refused(Rejection::Locked)] {
+        record(&fresh.database, "proxy", vec![seen(fact, at(10))]).await.expect("a flag");
+    }
+    let standing = async || {
+        let flags = all(&fresh.database).await;
+        (flags.len(), flags[0].reasons.clone(), flags[0].state)
+    };
+    record(&fresh.database, "proxy", vec![seen(Fact::IntegrationAccepted, at(20))]).await.expect("one is over");
+    assert_eq!(standing().await, (1, vec![Reason::Locked], FlagState::Open));
+    record(&fresh.database, "proxy", vec![seen(Fact::IntegrationRefused, at(30))]).await.expect("it is back");
+    record(&fresh.database, "proxy", vec![seen(Fact::Accepted, at(40))]).await.expect("the other is over");
+    assert_eq!(standing().await, (1, vec![Reason::IntegrationRefused], FlagState::Open));
+    check_totals(&fresh.database).await;
+}
+
 async fn what_flags_nobody_leaves_nothing(fresh: Fresh) {
     for fact in [refused(Rejection::WrongPassword), refused(Rejection::UnknownAccount), refused(Rejection::Disabled)] {
         assert_eq!(record(&fresh.database, "reader", vec![seen(fact, at(1))]).await, None);
@@ -229,6 +267,8 @@ async fn nothing_recorded_is_nothing_listed(fresh: Fresh) {
 
 on_every_database![
     an_account_has_one_flag_that_gathers_everything,
+    one_call_of_an_integration_counts_once_whatever_is_told_of_its_account,
+    what_is_said_of_an_integration_and_of_its_account_is_one_flag_and_ends_each_by_itself,
     what_flags_nobody_leaves_nothing,
     a_sign_in_resolves_and_a_recurrence_opens_again,
     an_owner_who_signs_in_elsewhere_does_not_end_what_an_old_system_has_stored,

@@ -7,6 +7,7 @@ mod belated;
 mod changes;
 mod erasure;
 mod flag_import;
+mod flag_late;
 mod flag_life;
 mod flag_pages;
 mod flag_return;
