@@ -172,7 +172,8 @@ impl Gateway {
         if asked.service.unsendable(&credentials).is_some() {
             return lost("no identifier of its shape is ever sent there");
         }
-        let ask = Ask { credentials: &credentials, source: SOURCE, integration: None, deadline };
+        let person = credentials.account();
+        let ask = Ask { credentials: &credentials, person, source: SOURCE, integration: None, deadline };
         let said = timeout_at(deadline, asked.service.verify(ask))
             .await
             .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it did not answer in time")));
