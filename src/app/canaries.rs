@@ -1,4 +1,4 @@
-//! When canaries are sent: at start, after each reload, and every hour.
+//! When canaries are sent: at start, after each reload, and every hour; sooner again where one was lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use crate::http::Readiness;
 use crate::telemetry::Health;
 
 const EVERY: Duration = Duration::from_hours(1);
+/// How soon they are sent again where one was lost; each time twice as long, up to the hour.
+const LOST: Duration = Duration::from_mins(1);
 
 /// Sends canaries until `stop` is cancelled. `/readyz` waits for the first ones, and falls while a route is out of
 /// service.
@@ -21,14 +23,18 @@ pub(crate) async fn send_canaries(
     reloaded: Arc<Notify>,
     stop: CancellationToken,
 ) {
+    let mut after_lost = LOST;
     loop {
-        tokio::select! {
-            all_fit = gateway.send_canaries(&health) => readiness.canaries(all_fit),
+        let round = tokio::select! {
+            round = gateway.send_canaries(&health) => round,
             () = stop.cancelled() => return,
-        }
+        };
+        readiness.canaries(round.all_fit);
+        let (wait, next) = if round.any_lost { (after_lost, (after_lost * 2).min(EVERY)) } else { (EVERY, LOST) };
+        after_lost = next;
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = reloaded.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+            () = reloaded.notified() => after_lost = LOST,
             () = stop.cancelled() => return,
         }
     }
@@ -41,7 +47,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::domain::{Answer, AttemptRule, Clock, Institution, Rejection};
+    use crate::domain::{Answer, AttemptRule, Clock, Institution, NoAnswer, Rejection};
     use crate::gateway::{
         CacheSettings, ContractKind, FlagSettings, GatewayKeys, GatewaySettings, IdentityUse, InstitutionPlan,
         InstitutionSettings, NonceSettings, RouteSettings, RouteTable, ShieldSettings, SlowDownSettings, UsageSettings,
@@ -51,11 +57,12 @@ mod tests {
     use crate::store::suite::harness;
     use crate::telemetry::Metrics;
 
-    /// Knows nobody, but for the canaries of one round.
+    /// Knows nobody, but for the canaries of one round; the first ones may be lost.
     #[derive(Default)]
     struct Once {
         asked: AtomicUsize,
         lets_in: usize,
+        loses: usize,
     }
 
     impl IdentityService for Once {
@@ -67,7 +74,8 @@ mod tests {
             let at = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
             let nobody = Answer::Rejected(Rejection::UnknownAccount);
             let said = if at == self.lets_in { Answer::Accepted } else { nobody };
-            Box::pin(std::future::ready(Ok(said.into())))
+            let lost = IdentityError::unsent(NoAnswer::Unreachable, "connection refused");
+            Box::pin(std::future::ready(if at <= self.loses { Err(lost) } else { Ok(said.into()) }))
         }
 
         fn check(&self, _: Instant) -> BoxFuture<'_, Result<String, IdentityError>> {
@@ -122,6 +130,26 @@ mod tests {
             tokio::time::sleep(EVERY / 2).await;
             assert_eq!((service.asked.load(Ordering::SeqCst), readiness.is_ready().is_ok()), (round, is_ready));
             tokio::time::sleep(EVERY / 2).await;
+        }
+        stop.cancel();
+        sending.await.expect("it stops");
+    }
+
+    #[tokio::test]
+    async fn canaries_that_were_lost_are_sent_again_sooner() {
+        let service = Arc::new(Once { loses: 8, ..Once::default() });
+        let gateway = Arc::new(gateway(Arc::clone(&service), StillClock::at(1_000)).await);
+        let stop = CancellationToken::new();
+        tokio::time::pause();
+        let sending = send_canaries(gateway, Health::default(), Arc::default(), Arc::new(Notify::new()), stop.clone());
+        let sending = tokio::spawn(sending);
+        let asked = || service.asked.load(Ordering::SeqCst);
+        tokio::time::sleep(LOST / 2).await;
+        for (round, minutes) in [1, 2, 4, 8, 16, 32, 60, 60, 60].into_iter().enumerate() {
+            tokio::time::sleep(LOST * (minutes - 1)).await;
+            assert_eq!(asked(), round + 1, "not before {minutes} minutes");
+            tokio::time::sleep(LOST).await;
+            assert_eq!(asked(), round + 2, "after {minutes} minutes");
         }
         stop.cancel();
         sending.await.expect("it stops");

@@ -53,6 +53,15 @@ struct Flight {
     used: IdentityUse,
 }
 
+/// What became of all canaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Canaries {
+    /// No route is out of service.
+    pub all_fit: bool,
+    /// Of some of them nobody knows.
+    pub any_lost: bool,
+}
+
 /// The canaries of one route.
 struct Round<'t> {
     route: &'t Route,
@@ -61,11 +70,19 @@ struct Round<'t> {
     unanswered: Option<String>,
 }
 
+impl Round<'_> {
+    /// Why nobody knows what became of one of them.
+    fn lost(&self) -> Option<&str> {
+        let ended = (self.under_way > 0).then_some("a canary ended without an answer");
+        self.unanswered.as_deref().or(ended)
+    }
+}
+
 impl Gateway {
     /// Sends canaries to every identity service through every route, one from each place where its accounts' credentials
     /// may stand. No service waits for another. A route whose canary is let in is out of service at once and until one is
-    /// refused there; no answer changes nothing. True when no route is out of service.
-    pub async fn send_canaries(self: &Arc<Self>, health: &Health) -> bool {
+    /// refused there; no answer changes nothing.
+    pub async fn send_canaries(self: &Arc<Self>, health: &Health) -> Canaries {
         let table = self.table();
         let (mut rounds, mut under_way) = (Vec::new(), JoinSet::new());
         let mut rooms: HashMap<String, Arc<Semaphore>> = HashMap::new();
@@ -95,12 +112,13 @@ impl Gateway {
             }
         }
         let labels: Vec<&str> = rounds.iter().map(|round| round.route.metrics.label()).collect();
-        let mut all_fit = true;
+        let mut all = Canaries { all_fit: true, any_lost: false };
         for round in &rounds {
-            all_fit &= self.sum_up(round, health);
+            all.all_fit &= self.sum_up(round, health);
+            all.any_lost |= round.lost().is_some();
         }
         health.keep("canary", &labels);
-        all_fit
+        all
     }
 
     /// Notes one landing; who is let in need not wait for the others.
@@ -128,8 +146,7 @@ impl Gateway {
             return false;
         }
         let part = health.component("canary", route.metrics.label(), now);
-        let ended = (round.under_way > 0).then_some("a canary ended without an answer");
-        if let Some(error) = round.unanswered.as_deref().or(ended) {
+        if let Some(error) = round.lost() {
             let is_fit = route.is_in_service();
             part.fails(if is_fit { Status::Degraded } else { Status::Failed }, error, now);
             tracing::warn!(call.route = route.metrics.label(), error, "canary.no_answer");
@@ -172,7 +189,8 @@ impl Gateway {
         if asked.service.unsendable(&credentials).is_some() {
             return lost("no identifier of its shape is ever sent there");
         }
-        let ask = Ask { credentials: &credentials, source: SOURCE, integration: None, deadline };
+        let person = credentials.account();
+        let ask = Ask { credentials: &credentials, person, source: SOURCE, integration: None, deadline };
         let said = timeout_at(deadline, asked.service.verify(ask))
             .await
             .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it did not answer in time")));

@@ -30,6 +30,7 @@ mod verify_tests;
 pub use crate::contract::AccountSource;
 pub use attempts::{LedgerReceiver, keep_ledger};
 pub use call::{Body, Call, Presented, Reply};
+pub use canary::Canaries;
 pub use flagging::{AcceptedReceiver, FlagReceiver, FlagWriter};
 pub use leftovers::{LEFTOVERS, forget_leftovers, reach_leftovers};
 pub use lifecycle::{LifecycleFields, LifecycleSettings};

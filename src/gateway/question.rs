@@ -105,11 +105,12 @@ impl Asked {
         }
     }
 
-    /// Asks once, until `deadline`. An identity service has its own time, since others may join the question whose time
-    /// is not over when the first caller's is.
+    /// Asks once, counted under `person`, until `deadline`. An identity service has its own time, since others may join
+    /// the question whose time is not over when the first caller's is.
     pub(crate) async fn verify(
         &self,
         credentials: &Credentials,
+        person: &AccountId,
         origin: &Origin,
         deadline: Instant,
     ) -> Result<Answered, IdentityError> {
@@ -122,8 +123,8 @@ impl Asked {
                 Err(IdentityError::unsent(NoAnswer::TimedOut, "its time was over before it was asked"))
             }
             Self::Service(IdentityUse { service, .. }) => {
-                let integration = origin.integration.as_ref();
-                timeout_at(deadline, service.verify(Ask { credentials, source: origin.source, integration, deadline }))
+                let (source, integration) = (origin.source, origin.integration.as_ref());
+                timeout_at(deadline, service.verify(Ask { credentials, person, source, integration, deadline }))
                     .await
                     .unwrap_or_else(|_| Err(IdentityError::sent(NoAnswer::TimedOut, "it took too long")))
             }

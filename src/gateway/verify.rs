@@ -268,7 +268,7 @@ impl Verifier {
         question: &Question,
         until: Instant,
     ) -> Result<Heard, IdentityError> {
-        if let Some(error) = used.service.refuses(question.credentials.account()) {
+        if let Some(error) = used.service.refuses(&person) {
             self.metrics.identity_asked(asked.name(), "held-back");
             return Err(error);
         }
@@ -297,7 +297,8 @@ impl Verifier {
 
     /// Puts a question, counts it, and tells why there is no answer.
     async fn put(&self, asked: &Asked, question: &Question, until: Instant) -> Result<Answered, IdentityError> {
-        let said = asked.verify(&question.credentials, &question.origin, until).await;
+        let person = self.shield.person(question.credentials.account());
+        let said = asked.verify(&question.credentials, &person, &question.origin, until).await;
         self.metrics.identity_asked(asked.name(), outcome(&said));
         if let Err(error) = &said {
             tracing::warn!(

@@ -272,6 +272,7 @@ async fn what_has_no_time_left_is_not_asked_and_is_no_attempt() {
     let asked = Asked::Service(IdentityUse { service: Arc::<Knows>::clone(&service), timeout, attempts });
     let credentials = Credentials::new(reader(), Password::new("right".to_owned())).expect("acceptable");
     let origin = Origin { source: SOURCE, integration: None };
-    let said = asked.verify(&credentials, &origin, Instant::now()).await.expect_err("there is no time");
+    let said =
+        asked.verify(&credentials, credentials.account(), &origin, Instant::now()).await.expect_err("there is no time");
     assert_eq!((said.no_answer, said.sent, service.0.load(Ordering::SeqCst)), (NoAnswer::TimedOut, Sent::No, 0));
 }

@@ -17,6 +17,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Ask<'a> {
     /// The account and the password presented.
     pub credentials: &'a Credentials,
+    /// The account under which it is counted: whoever is known to be one person is one, by whatever identifier.
+    pub person: &'a AccountId,
     /// The address that the call came from.
     pub source: IpAddr,
     /// The integration that asks, where one signed in: budgets are shared out by it.
@@ -117,9 +119,8 @@ pub trait IdentityService: Send + Sync {
     /// When there is no answer; that is never a rejection.
     fn verify<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Answered, IdentityError>>;
 
-    /// Why a question about `account` would not even be sent now, where that is known without asking. Who guards a service
-    /// may find out beside whether it is back.
-    fn refuses(&self, _account: &AccountId) -> Option<IdentityError> {
+    /// Why a question that is counted under `person` would not even be sent now, where that is known without asking.
+    fn refuses(&self, _person: &AccountId) -> Option<IdentityError> {
         None
     }
 

@@ -42,7 +42,9 @@ pub(crate) async fn ask_within(
 ) -> Result<Answer, IdentityError> {
     let credentials = Credentials::new(account(user), Password::new(password.to_owned())).expect("acceptable");
     let deadline = Instant::now() + time;
-    let ask = Ask { credentials: &credentials, source: Ipv4Addr::LOCALHOST.into(), integration: None, deadline };
+    let person = credentials.account();
+    let ask =
+        Ask { credentials: &credentials, person, source: Ipv4Addr::LOCALHOST.into(), integration: None, deadline };
     service.verify(ask).await.map(|Answered { answer, .. }| answer)
 }
 

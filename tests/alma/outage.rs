@@ -173,7 +173,7 @@ async fn pass(kind: Away, users: usize) -> String {
     let back = Instant::now();
     until("it is found again", async || sign_in(&gateway, "demo", "user0", "right").await == Told::Yes).await;
     let back = back.elapsed();
-    // A probe goes with the next question, which comes at once under load.
+    // A probe goes by itself; who is asked about then is known.
     assert!(back <= probe + Duration::from_secs(2), "{back:?}");
     ended.store(true, Ordering::Relaxed);
     for caller in callers {

@@ -82,7 +82,9 @@ impl Desk {
             let account = AccountId::parse(&institution, account).expect("an identifier");
             let credentials = Credentials::new(account, Password::new(password.to_owned())).expect("credentials");
             let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
-            let ask = Ask { credentials: &credentials, source: [127, 0, 0, 1].into(), integration: None, deadline };
+            let person = credentials.account();
+            let ask =
+                Ask { credentials: &credentials, person, source: [127, 0, 0, 1].into(), integration: None, deadline };
             service.verify(ask).await.expect("an answer").answer
         })
     }

@@ -30,7 +30,9 @@ pub(crate) fn account(identifier: &str) -> AccountId {
 pub(crate) async fn ask(service: &LdapService, user: &str, password: &str) -> Result<Answered, IdentityError> {
     let credentials = Credentials::new(account(user), Password::new(password.to_owned())).expect("acceptable");
     let deadline = Instant::now() + TIME;
-    let ask = Ask { credentials: &credentials, source: Ipv4Addr::LOCALHOST.into(), integration: None, deadline };
+    let person = credentials.account();
+    let ask =
+        Ask { credentials: &credentials, person, source: Ipv4Addr::LOCALHOST.into(), integration: None, deadline };
     service.verify(ask).await
 }
 

@@ -7,7 +7,7 @@ use crate::support::gateway::TestGateway;
 use crate::support::signin::{Told, register, sign_in};
 use crate::{PLANTED, account, ask, service};
 
-fn config(directory: &FakeDirectory) -> String {
+pub(crate) fn config(directory: &FakeDirectory) -> String {
     format!(
         "server = {{ listen = \"127.0.0.1:0\" }}\nconsole = {{ listen = \"127.0.0.1:0\" }}\n\
          management = {{ listen = \"127.0.0.1:0\" }}\n\

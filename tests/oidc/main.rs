@@ -48,7 +48,9 @@ async fn ask_within(
 ) -> Result<Answered, IdentityError> {
     let credentials = Credentials::new(account(user), Password::new(password.to_owned())).expect("acceptable");
     let deadline = Instant::now() + time;
-    let ask = Ask { credentials: &credentials, source: Ipv4Addr::LOCALHOST.into(), integration: None, deadline };
+    let person = credentials.account();
+    let ask =
+        Ask { credentials: &credentials, person, source: Ipv4Addr::LOCALHOST.into(), integration: None, deadline };
     service.verify(ask).await
 }
 

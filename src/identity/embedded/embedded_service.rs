@@ -170,7 +170,8 @@ mod tests {
 
         async fn ask_until(&self, identifier: &str, text: &str, deadline: Instant) -> Result<Answer, IdentityError> {
             let credentials = Credentials::new(account(identifier), password(text)).expect("acceptable");
-            let ask = Ask { credentials: &credentials, source: source(), integration: None, deadline };
+            let person = credentials.account();
+            let ask = Ask { credentials: &credentials, person, source: source(), integration: None, deadline };
             self.service.verify(ask).await.map(|answered| answered.answer)
         }
 

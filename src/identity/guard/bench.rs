@@ -24,6 +24,8 @@ pub(crate) struct Scripted {
     pub(crate) asked: AtomicUsize,
     /// Who never gets an answer, and in the place of it meets this.
     pub(crate) troubled: Option<(&'static str, IdentityError)>,
+    /// What everybody meets but nobody.
+    pub(crate) fails_all: Option<IdentityError>,
     /// Who was asked about last.
     pub(crate) last: Mutex<String>,
     /// How often it was asked for second looks and persons, and what the next one finds.
@@ -54,6 +56,9 @@ impl IdentityService for Scripted {
         let identifier = ask.credentials.account().identifier();
         identifier.clone_into(&mut self.last.lock().expect("not poisoned"));
         if let Some((_, error)) = self.troubled.as_ref().filter(|(troubled, _)| *troubled == identifier) {
+            return Box::pin(std::future::ready(Err(error.clone())));
+        }
+        if let Some(error) = self.fails_all.as_ref().filter(|_| !identifier.starts_with("probe-")) {
             return Box::pin(std::future::ready(Err(error.clone())));
         }
         let at = self.asked.fetch_add(1, Ordering::SeqCst).min(self.script.len() - 1);
@@ -114,6 +119,7 @@ impl Bench {
             script,
             asked: AtomicUsize::new(0),
             troubled: None,
+            fails_all: None,
             last: Mutex::default(),
             aside: AtomicUsize::new(0),
             looks: Some(Rate::new(1, 10)),
@@ -138,10 +144,24 @@ impl Bench {
         identifier: &str,
         integration: Option<&str>,
     ) -> Result<Answer, IdentityError> {
-        let credentials = Credentials::new(account(identifier), password(text)).expect("acceptable");
         let integration = integration.map(|name| IntegrationName::parse(name).expect("a name"));
-        let deadline = tokio::time::Instant::now() + TIMEOUT;
-        let ask = Ask { credentials: &credentials, source: source(), integration: integration.as_ref(), deadline };
+        self.put(text, (identifier, identifier), integration.as_ref()).await
+    }
+
+    /// Asks about a person by one of their identifiers.
+    pub(crate) async fn ask_as(&self, person: &str, identifier: &str) -> Result<Answer, IdentityError> {
+        self.put("secret", (person, identifier), None).await
+    }
+
+    async fn put(
+        &self,
+        text: &str,
+        (person, identifier): (&str, &str),
+        integration: Option<&IntegrationName>,
+    ) -> Result<Answer, IdentityError> {
+        let credentials = Credentials::new(account(identifier), password(text)).expect("acceptable");
+        let (person, deadline) = (account(person), tokio::time::Instant::now() + TIMEOUT);
+        let ask = Ask { credentials: &credentials, person: &person, source: source(), integration, deadline };
         self.guarded.verify(ask).await.map(|answered| answered.answer)
     }
 

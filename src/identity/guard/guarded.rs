@@ -9,7 +9,7 @@ use moka::sync::Cache;
 use tokio::time::Instant;
 
 use crate::domain::{AccountId, Answer, Caller, Clock, Credentials, Rejection};
-use crate::identity::guard::breaker::Who;
+use crate::identity::guard::breaker::{About, Who};
 use crate::identity::guard::budget::rest_of_day;
 use crate::identity::guard::looks::{Looks, Seen};
 use crate::identity::guard::probe::Prober;
@@ -61,30 +61,27 @@ impl Guarded {
         self.hasher.hash_one(account)
     }
 
-    /// Why a question about `account` is not asked now. Whoever is refused so when a probe is due sends one.
+    /// Why a question about `account` is not asked now.
     fn refusal(&self, account: &AccountId) -> Option<IdentityError> {
-        let (who, now) = (self.who(account), now());
-        let (is_due, refusal) = {
-            let mut turns = self.watch.turns();
-            (turns.takes_probe(who, now, self.watch.today()), turns.refuses(who, now))
-        };
-        if is_due {
-            self.prober.send(account.institution());
+        let refusal = self.watch.turns().refuses(self.who(account), now());
+        if refusal.is_some() {
+            self.prober.wake(account.institution());
         }
         refusal
     }
 
     /// Asks about a sign-in, if the service may be asked now.
-    async fn ask<T>(
-        &self,
-        account: &AccountId,
-        caller: &Caller,
-        deadline: Instant,
-        question: impl Future<Output = Result<T, IdentityError>>,
-    ) -> Result<T, IdentityError> {
-        self.wait_for_turn(account, caller, deadline).await?;
-        let said = within(deadline, question).await;
-        self.watch.learn(&said, self.who(account));
+    async fn ask(&self, ask: Ask<'_>) -> Result<Answered, IdentityError> {
+        let (who, deadline) = (self.who(ask.person), ask.deadline);
+        self.wait_for_turn(ask.person, &Caller::new(ask.integration), deadline).await?;
+        // At the very last, so that no place is taken by who is held back by something else.
+        let place = self.watch.enter(who)?;
+        let said = within(deadline, self.watch.inner.verify(ask)).await;
+        self.watch.learn(said.as_ref().map(|said| about(said.answer)), who);
+        drop(place);
+        if said.is_err() {
+            self.prober.wake(ask.person.institution());
+        }
         said
     }
 
@@ -97,6 +94,7 @@ impl Guarded {
         question: impl Future<Output = Result<T, IdentityError>>,
     ) -> Result<T, IdentityError> {
         self.wait_for_turn(account, &self.aside, deadline).await?;
+        self.refusal(account).map_or(Ok(()), Err)?;
         let said = within(deadline, question).await;
         if let Err(error) = &said {
             self.watch.turns().obey(error, now());
@@ -121,13 +119,12 @@ impl Guarded {
             left: self.watch.inner.left_today(),
             patience: until.saturating_duration_since(Instant::now()),
         };
-        let may_ask = || self.refusal(account).map_or(Ok(()), Err);
-        may_ask()?;
+        self.refusal(account).map_or(Ok(()), Err)?;
         let wait = self.watch.turns().own_turn(&wish())?;
         sleep(wait).await;
         let wait = self.watch.turns().turn(&wish())?;
         sleep(wait).await;
-        may_ask()
+        Ok(())
     }
 
     async fn look(&self, account: &AccountId, deadline: Instant) -> Result<Option<SecondLook>, IdentityError> {
@@ -162,6 +159,14 @@ impl Guarded {
     }
 }
 
+fn about(answer: Answer) -> About {
+    match answer {
+        // About what it was not even asked it tells no more.
+        Answer::Rejected(Rejection::Unacceptable | Rejection::UnknownAccount) => About::Stranger,
+        Answer::Accepted | Answer::MustChange | Answer::Rejected(_) => About::Account,
+    }
+}
+
 async fn sleep(wait: Duration) {
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
@@ -178,9 +183,7 @@ impl IdentityService for Guarded {
             if let Some(rejection) = self.watch.inner.unsendable(ask.credentials) {
                 return Ok(Answer::Rejected(rejection).into());
             }
-            let caller = Caller::new(ask.integration);
-            let question = async { self.watch.inner.verify(ask).await };
-            self.ask(ask.credentials.account(), &caller, ask.deadline, question).await
+            self.ask(ask).await
         })
     }
 

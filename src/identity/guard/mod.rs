@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bench;
 mod breaker;
+#[cfg(test)]
+mod breaker_tests;
 mod budget;
 mod guarded;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod looks;
 mod probe;
 #[cfg(test)]
 mod probe_tests;
+mod run;
 mod turns;
 mod watch;
 

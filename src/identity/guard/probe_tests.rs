@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::domain::{Answer, NoAnswer, Rejection};
 use crate::identity::guard::bench::{Bench, UNSENDABLE, outage};
-use crate::identity::{GuardSettings, IdentityError, Sent};
+use crate::identity::{GuardSettings, IdentityError, IdentityService, Sent};
+use crate::store::suite::harness::account;
 use crate::telemetry::Status;
 
 /// The usual time between probes.
 const INTERVAL: Duration = Duration::from_secs(10);
+const KNOWN: Result<Answer, IdentityError> = Ok(Answer::Accepted);
 const UNKNOWN: Result<Answer, IdentityError> = Ok(Answer::Rejected(Rejection::UnknownAccount));
 
 fn failing() -> Result<Answer, IdentityError> {
@@ -30,20 +32,21 @@ async fn is_refused(bench: &Bench, identifier: &str) -> bool {
     said.is_err_and(|error| error.sent == Sent::No && error.detail.starts_with("it is left alone"))
 }
 
-/// Waits until a probe is due, and has somebody's question send it.
-async fn probe(bench: &Bench, identifier: &str) {
-    tokio::time::advance(INTERVAL).await;
+/// Waits until a probe is due, which goes by itself.
+async fn probe(bench: &Bench) {
     let asked = bench.asked();
-    assert!(is_refused(bench, identifier).await, "whoever comes first is not asked about");
     settle().await;
-    assert_eq!(bench.asked(), asked + 1, "but nobody is");
+    tokio::time::advance(INTERVAL).await;
+    settle().await;
+    assert_eq!(bench.asked(), asked + 1, "nobody is asked about");
     let last = bench.script.last.lock().expect("not poisoned").clone();
     assert!(last.starts_with("probe-"), "{last}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_away_is_left_alone_and_found_again_by_a_question_about_nobody() {
-    let bench = Bench::new(&GuardSettings::default(), vec![outage(), outage(), outage(), outage(), UNKNOWN]);
+    let bench =
+        Bench::new(&GuardSettings::default(), vec![outage(), outage(), outage(), outage(), UNKNOWN, UNKNOWN, KNOWN]);
     for _ in 0..3 {
         assert_eq!(bench.ask("reader", None).await.expect_err("away").no_answer, NoAnswer::Unreachable);
     }
@@ -53,15 +56,63 @@ async fn a_service_that_is_away_is_left_alone_and_found_again_by_a_question_abou
     }
     settle().await;
     assert_eq!(bench.asked(), 3, "nobody is asked");
-    probe(&bench, "other").await;
+    probe(&bench).await;
     for _ in 0..50 {
         assert!(is_refused(&bench, "reader").await, "one probe, and that was lost");
     }
     settle().await;
     assert_eq!((bench.asked(), bench.health.view().0), (4, Status::Degraded));
-    probe(&bench, "reader").await;
-    assert_eq!(bench.health.view().0, Status::Ok);
+    probe(&bench).await;
+    assert_eq!(bench.health.view().0, Status::Degraded, "that tells little");
     assert_eq!(bench.ask("other", None).await, UNKNOWN);
+    assert_eq!(bench.health.view().0, Status::Degraded, "and so does that");
+    assert_eq!(bench.ask("reader", None).await, KNOWN);
+    assert_eq!(bench.health.view().0, Status::Ok);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_is_found_again_while_nobody_calls() {
+    let bench = Bench::new(&GuardSettings::default(), vec![outage(), outage(), outage(), outage(), UNKNOWN]);
+    for _ in 0..3 {
+        assert!(bench.ask("reader", None).await.is_err());
+    }
+    for status in [Status::Degraded, Status::Degraded, Status::Ok] {
+        probe(&bench).await;
+        assert_eq!(bench.health.view().0, status);
+    }
+    tokio::time::advance(INTERVAL * 10).await;
+    settle().await;
+    assert_eq!(bench.asked(), 6, "there is nothing more to find out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_refuses_nobody_and_fails_all_others_is_not_back() {
+    let bench = Bench::with(&GuardSettings::default(), vec![UNKNOWN], |script| {
+        script.fails_all = Some(IdentityError::sent(NoAnswer::TimedOut, "the bind had no answer"));
+    });
+    for n in 0..3 {
+        assert!(bench.ask(&format!("user{n}"), None).await.is_err());
+    }
+    for _ in 0..10 {
+        probe(&bench).await;
+        let mut asked = 0;
+        for n in 0..100 {
+            asked += usize::from(!is_refused(&bench, &format!("user{n}")).await);
+            assert_eq!(bench.health.view().0, Status::Degraded);
+        }
+        assert_eq!(asked, 3, "a few find out for all");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_identifiers_of_one_person_are_one_account() {
+    let bench = Bench::new(&GuardSettings::default(), vec![failing(), failing(), failing(), failing(), UNKNOWN]);
+    for identifier in ["b2001", "zoe", "b2001", "zoe"] {
+        assert!(bench.ask_as("zoe", identifier).await.is_err());
+    }
+    assert_eq!(bench.asked(), 3, "it is left alone after three");
+    assert!(bench.guarded.refuses(&account("zoe")).is_some());
+    assert!(bench.guarded.refuses(&account("other")).is_none(), "but nobody else is");
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,10 +122,10 @@ async fn a_service_that_lets_a_probe_in_is_not_back() {
         for _ in 0..3 {
             assert!(bench.ask("reader", None).await.is_err());
         }
-        probe(&bench, "reader").await;
+        probe(&bench).await;
         assert_eq!(bench.health.view().0, Status::Degraded);
         assert!(is_refused(&bench, "other").await);
-        probe(&bench, "other").await;
+        probe(&bench).await;
         assert_eq!(bench.ask("other", None).await, UNKNOWN);
     }
 }
@@ -88,9 +139,10 @@ async fn an_account_that_is_always_in_trouble_keeps_nobody_from_a_service_that_i
         assert!(bench.ask("reader", None).await.is_err());
     }
     // The twin is the first to come each time.
-    probe(&bench, "twin").await;
+    probe(&bench).await;
+    assert_eq!(bench.ask("twin", None).await.expect_err("trouble").no_answer, NoAnswer::Misconfigured);
     for _ in 0..100 {
-        assert_eq!(bench.ask("twin", None).await.expect_err("trouble").no_answer, NoAnswer::Misconfigured);
+        assert!(is_refused(&bench, "twin").await, "once");
     }
     assert_eq!(bench.ask("other", None).await, UNKNOWN);
 }
@@ -106,10 +158,10 @@ async fn whether_it_is_the_one_account_or_the_service_shows_by_a_question_about_
         for _ in 0..50 {
             assert!(is_refused(&bench, "kiosk").await, "it spends no more attempts");
         }
-        probe(&bench, "kiosk").await;
+        probe(&bench).await;
         assert_eq!(is_refused(&bench, "other").await, is_away);
         if is_away {
-            probe(&bench, "kiosk").await;
+            probe(&bench).await;
         }
         assert_eq!(bench.ask("kiosk", None).await, UNKNOWN);
     }
@@ -123,7 +175,7 @@ async fn a_probe_is_one_of_the_days_questions() {
         assert!(bench.ask("reader", None).await.is_err());
     }
     for _ in 0..5 {
-        probe(&bench, "reader").await;
+        probe(&bench).await;
     }
     tokio::time::advance(INTERVAL).await;
     assert!(is_refused(&bench, "reader").await);
@@ -140,10 +192,8 @@ async fn what_is_never_sent_says_nothing_about_a_service() {
         assert_eq!(unsent().await, Ok(Answer::Rejected(Rejection::Unacceptable)));
     }
     assert_eq!((bench.asked(), bench.health.view().0), (3, Status::Degraded));
-    tokio::time::advance(INTERVAL).await;
+    probe(&bench).await;
     assert!(unsent().await.is_ok());
-    settle().await;
-    assert_eq!(bench.asked(), 3, "nor does it find anything out");
-    probe(&bench, "other").await;
+    assert_eq!((bench.asked(), bench.health.view().0), (4, Status::Degraded), "nor does it find anything out");
     assert_eq!(bench.ask("other", None).await, UNKNOWN);
 }

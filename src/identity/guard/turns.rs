@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::domain::{Caller, NoAnswer, Timestamp};
-use crate::identity::guard::breaker::{Breaker, Who};
+use crate::identity::guard::breaker::{About, Breaker, Who};
 use crate::identity::guard::budget::{APART, DayBudget, Spent, rest_of_day};
 use crate::identity::{Bucket, GuardSettings, IdentityError, Rate, Sent};
 
@@ -114,10 +114,31 @@ impl Turns {
         }
     }
 
-    /// Whether a probe goes out now, where a question about `who` is refused. It is one of the day's questions, but of
-    /// nobody's share: no integration caused it.
-    pub(crate) fn takes_probe(&mut self, who: Who, now: Instant, today: Timestamp) -> bool {
-        let goes = self.pause(now).is_none() && !self.day.is_spent(today) && self.breaker.takes_probe(who, now);
+    /// Why a question about `who` may not go out now; else whether it took a place on trial.
+    pub(crate) fn enters(&mut self, who: Who, now: Instant) -> Result<bool, IdentityError> {
+        match self.refuses(who, now) {
+            Some(error) => Err(error),
+            None => Ok(self.breaker.enters(who)),
+        }
+    }
+
+    /// Notes that a question is over which took a place.
+    pub(crate) fn leaves(&mut self, who: Who) {
+        self.breaker.leaves(who);
+    }
+
+    /// When a probe is due, where one is needed: not before a pause is over.
+    pub(crate) fn probe_at(&self) -> Option<Instant> {
+        self.breaker.probe_at().map(|at| self.paused_until.map_or(at, |until| until.max(at)))
+    }
+
+    /// Whether a probe goes out now. It is one of the day's questions, but of nobody's share: no integration caused it.
+    pub(crate) fn takes_probe(&mut self, now: Instant, today: Timestamp) -> bool {
+        if self.probe_at().is_none_or(|at| at > now) {
+            return false;
+        }
+        self.breaker.probes(now);
+        let goes = !self.day.is_spent(today);
         if goes {
             self.day.take_unshared();
         }
@@ -134,10 +155,10 @@ impl Turns {
         self.day.is_short(left)
     }
 
-    /// Notes an answer; true when the service is back by it.
-    pub(crate) fn answered(&mut self) -> bool {
+    /// Notes an answer; true when the service is not left alone now.
+    pub(crate) fn answered(&mut self, about: About, now: Instant) -> bool {
         self.back_off = BACK_OFF;
-        self.breaker.answered()
+        self.breaker.answered(about, now)
     }
 
     /// Notes that there was none; true when the service is left alone from now on.

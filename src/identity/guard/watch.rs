@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{Clock, NoAnswer, Timestamp};
-use crate::identity::guard::breaker::Who;
+use crate::identity::guard::breaker::{About, Who};
 use crate::identity::guard::turns::Turns;
 use crate::identity::{GuardSettings, IdentityError, IdentityService, Sent};
 use crate::telemetry::{Component, Health, Status};
@@ -38,18 +38,23 @@ impl Watch {
         self.clock.now()
     }
 
-    /// Notes what became of a question about `who`.
-    pub(crate) fn learn<T>(&self, said: &Result<T, IdentityError>, who: Who) {
-        let today = self.today();
+    /// Has a question about `who` go out now, if it may: in its place, where the service is on trial.
+    pub(crate) fn enter(&self, who: Who) -> Result<Option<Place<'_>>, IdentityError> {
+        let took_a_place = self.turns().enters(who, now())?;
+        Ok(took_a_place.then_some(Place { watch: self, who }))
+    }
+
+    /// Notes what became of a question about `who`. How it is doing is shown as the breaker takes it.
+    pub(crate) fn learn(&self, said: Result<About, &IdentityError>, who: Who) {
+        let (mut turns, today) = (self.turns(), self.today());
         match said {
-            Ok(_) => {
-                let closes = self.turns().answered();
-                if self.health.works(today) || closes {
+            Ok(about) => {
+                if turns.answered(about, now()) && self.health.works(today) {
                     tracing::info!(identity.name = self.inner.name(), "identity.back");
                 }
             }
             Err(error) => {
-                let opens = self.turns().failed(error, who, now());
+                let opens = turns.failed(error, who, now());
                 // What was too much for our own queues says nothing about the service.
                 let own =
                     error.sent == Sent::No && matches!(error.no_answer, NoAnswer::TimedOut | NoAnswer::Throttled(_));
@@ -64,6 +69,18 @@ impl Watch {
                 }
             }
         }
+    }
+}
+
+/// A question's place on trial. It is over with its value, whatever becomes of the question.
+pub(crate) struct Place<'a> {
+    watch: &'a Watch,
+    who: Who,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.watch.turns().leaves(self.who);
     }
 }
 
