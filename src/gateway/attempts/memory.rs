@@ -174,17 +174,27 @@ impl Memory {
         self.with(person, |entry| entry.settle(id, counted, now)).unwrap_or(Known::Yes)
     }
 
-    /// Notes what was said to a guess; gives how often the caller was refused with it, unless this was the first time.
+    /// How often it was forgotten by now which guesses were refused.
+    pub(crate) fn forgotten(&self, person: &AccountId) -> u64 {
+        self.with(person, |entry| entry.guesses.forgotten()).unwrap_or_default()
+    }
+
+    /// Notes what was said to a guess that was asked when the others had been `forgotten` so often; gives how often the
+    /// caller was refused with it, unless this was the first time.
     pub(crate) fn note(
         &self,
         person: &AccountId,
-        tag: GuessTag,
-        said: Said,
+        (tag, said): (GuessTag, Said),
+        forgotten: u64,
         caller: &Caller,
         rule: &AttemptRule,
         now: Timestamp,
     ) -> Option<Repeat> {
-        self.with(person, |entry| entry.guesses.note(tag, said, caller, rule, now)).flatten()
+        self.with(person, |entry| {
+            let guesses = &mut entry.guesses;
+            if guesses.is_outdated(said, forgotten) { None } else { guesses.note(tag, said, caller, rule, now) }
+        })
+        .flatten()
     }
 
     /// Notes whether the budget is closed to a caller; true when that is new.

@@ -49,6 +49,8 @@ pub(crate) struct Turn {
     person: AccountId,
     caller: Caller,
     slot: SlotId,
+    /// How often it was forgotten before which guesses were refused.
+    forgotten: u64,
 }
 
 impl Shield {
@@ -107,8 +109,8 @@ impl Shield {
         // Of several at once one is new.
         let is_new = matches!(self.memory.recall(&person, &tag, false, now), Recall::Ask(_));
         let note = || {
-            let said = Said::Refused(rejection);
-            self.memory.note(&person, tag, said, &question.origin.caller(), rule, now)
+            let (guess, forgotten) = ((tag, Said::Refused(rejection)), self.memory.forgotten(&person));
+            self.memory.note(&person, guess, forgotten, &question.origin.caller(), rule, now)
         };
         let repeat = if is_new && self.memory.make_room(&person, now) { note() } else { None };
         GuessFacts { repeat, could_be_set: false }
@@ -156,7 +158,7 @@ impl Shield {
         };
         self.tell(&person, &caller, gate);
         match gate.verdict() {
-            None => Ok(Turn { person, caller, slot }),
+            None => Ok(Turn { forgotten: self.memory.forgotten(&person), person, caller, slot }),
             Some(verdict) => {
                 self.metrics.attempts_saved.inc();
                 Err(verdict)
@@ -217,7 +219,7 @@ impl Shield {
         if let (Some(settled), Known::Perhaps | Known::Yes) = (settled, known) {
             self.ledger.settle(Settlement { slot: turn.slot.clone(), settled, at: now });
         }
-        let note = |guess| self.memory.note(&turn.person, tag, guess, &turn.caller, rule, now);
+        let note = |said| self.memory.note(&turn.person, (tag, said), turn.forgotten, &turn.caller, rule, now);
         let repeat = guess.and_then(note);
         if let Ok(Answered { person: Some(person), .. }) = said {
             self.join(&turn.person, person);
@@ -278,3 +280,6 @@ impl Shield {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

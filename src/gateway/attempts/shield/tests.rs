@@ -1,0 +1,58 @@
+//! The shield of a node whose store does not answer.
+
+use super::*;
+use crate::domain::Institution;
+
+const NOW: Timestamp = Timestamp::from_millis(50 * 3_600_000);
+const RIGHT: GuessTag = [1; 16];
+const WRONG: GuessTag = [2; 16];
+
+fn shield() -> (Shield, LedgerReceiver) {
+    Shield::new(&ShieldSettings::default(), &[1; 32], Metrics::new())
+}
+
+fn account(identifier: &str) -> AccountId {
+    AccountId::parse(&Institution::parse("01X").expect("a code"), identifier).expect("an identifier")
+}
+
+async fn reserve(shield: &Shield, tag: GuessTag) -> Turn {
+    let (person, caller) = (shield.person(&account("reader")), Caller::stored("01X/a"));
+    shield.reserve(person, caller, &tag, false, &AttemptRule::default(), NOW).await.expect("a slot")
+}
+
+fn settle(shield: &Shield, turn: &Turn, tag: GuessTag, answer: Answer) {
+    shield.settle(turn, tag, &Ok(answer.into()), &AttemptRule::default(), NOW);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_was_asked_for_before_a_change_is_not_remembered_after_it() {
+    let changes: [fn(&Shield); 3] = [
+        |shield| shield.forget(&account("reader")),
+        |shield| shield.clear(&account("reader")),
+        |shield| shield.forget_all(),
+    ];
+    let no = Answer::Rejected(Rejection::WrongPassword);
+    for change in changes {
+        for answer in [no, Answer::MustChange] {
+            let (shield, _ledger) = shield();
+            let turn = reserve(&shield, WRONG).await;
+            change(&shield);
+            settle(&shield, &turn, WRONG, answer);
+            assert_eq!(shield.recall(&account("reader"), &WRONG, true, NOW), None, "{answer:?}");
+            let turn = reserve(&shield, WRONG).await;
+            settle(&shield, &turn, WRONG, no);
+            let recalled = shield.recall(&account("reader"), &WRONG, true, NOW);
+            assert_eq!(recalled, Some(Rejection::WrongPassword), "it was asked for since");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_that_was_asked_for_before_a_change_keeps_its_slot() {
+    let (shield, _ledger) = shield();
+    let turn = reserve(&shield, RIGHT).await;
+    shield.forget(&account("reader"));
+    settle(&shield, &turn, RIGHT, Answer::Accepted);
+    let recalled = shield.memory.recall(&account("reader"), &RIGHT, false, NOW);
+    assert_eq!(recalled, Recall::Ask(SlotKind::Own));
+}
