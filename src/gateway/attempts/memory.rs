@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -32,8 +33,9 @@ pub(crate) struct Memory {
     hasher: RandomState,
     /// Identifiers that are known to be another's.
     aliases: RwLock<HashMap<AccountId, AccountId>>,
-    /// What the store counted when this node was started: an account's own entry begins with it.
+    /// What the store counted before this node began: an account's own entry begins with it.
     earlier: RwLock<AttemptCounts>,
+    has_begun: AtomicBool,
     accounts: usize,
 }
 
@@ -70,6 +72,7 @@ impl Memory {
             hasher: RandomState::new(),
             aliases: RwLock::default(),
             earlier: RwLock::default(),
+            has_begun: AtomicBool::new(true),
             accounts,
         }
     }
@@ -79,9 +82,20 @@ impl Memory {
         self.accounts
     }
 
-    /// Takes over what the store counted before anybody was remembered.
-    pub(crate) fn begin_with(&self, counts: AttemptCounts) {
+    /// Takes over what the store counted before: accounts begin with it from now on.
+    pub(crate) fn begin_with(&self, counts: AttemptCounts, is_all: bool) {
         *self.earlier.write().unwrap_or_else(PoisonError::into_inner) = counts;
+        self.has_begun.store(is_all, Ordering::SeqCst);
+    }
+
+    /// Whether the store has answered to the end what it counted before.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::SeqCst)
+    }
+
+    /// What the store counted before, to be read afresh.
+    pub(crate) fn unread(&self) -> AttemptCounts {
+        self.earlier.read().unwrap_or_else(PoisonError::into_inner).afresh()
     }
 
     /// Under which account an identifier is counted.
@@ -108,15 +122,21 @@ impl Memory {
     pub(crate) fn make_room(&self, person: &AccountId, now: Timestamp) -> bool {
         let most = self.accounts.div_ceil(SHARDS);
         let mut shard = self.shard(person);
-        let shard = &mut *shard;
-        if !shard.entries.contains_key(person) {
-            if shard.entries.len() >= most && shard.swept.is_none_or(|swept| now.since(swept) >= SWEEP) {
-                shard.sweep(most, now);
-            }
-            if shard.entries.len() >= most {
-                return false;
-            }
-            shard.entries.insert(person.clone(), self.earlier(person).unwrap_or_default());
+        if shard.entries.contains_key(person) {
+            return true;
+        }
+        if shard.entries.len() >= most && shard.swept.is_none_or(|swept| now.since(swept) >= SWEEP) {
+            shard.sweep(most, now);
+        }
+        if shard.entries.len() >= most {
+            return false;
+        }
+        shard.entries.insert(person.clone(), self.beginning(person));
+        drop(shard);
+        // The store knows which identifiers are one person's, and not by name: the first one here stands for the others.
+        let before = self.earlier.write().unwrap_or_else(PoisonError::into_inner).name_before(person);
+        if let Some(before) = before {
+            self.join(person, &before);
         }
         true
     }
@@ -217,10 +237,11 @@ impl Memory {
             person
         };
         let own = self.shard(alias).entries.remove(alias);
-        let Some(own) = own.or_else(|| self.earlier(alias)) else { return Joined::New };
-        let mut shard = self.shard(&person);
-        let entry = shard.entries.entry(person.clone());
-        entry.or_insert_with(|| self.earlier(&person).unwrap_or_default()).join(own);
+        let own = own.or_else(|| Some(self.beginning(alias)).filter(|entry| !entry.is_nothing()));
+        if let Some(own) = own {
+            let mut shard = self.shard(&person);
+            shard.entries.entry(person.clone()).or_insert_with(|| self.beginning(&person)).join(own);
+        }
         Joined::New
     }
 
@@ -248,14 +269,10 @@ impl Memory {
         }
     }
 
-    /// What an account's entry begins with, when the store counted something before this node was started.
-    fn earlier(&self, account: &AccountId) -> Option<Entry> {
+    /// What an account's entry begins with.
+    fn beginning(&self, account: &AccountId) -> Entry {
         let earlier = self.earlier.read().unwrap_or_else(PoisonError::into_inner);
-        earlier.of(account).cloned().map(|count| {
-            let mut entry = Entry::default();
-            entry.see(count.slots, count.last_success);
-            entry
-        })
+        Entry::beginning(earlier.of(account).cloned().unwrap_or_default(), earlier.knows(account))
     }
 
     fn shard(&self, person: &AccountId) -> MutexGuard<'_, Shard> {

@@ -8,6 +8,7 @@ use crate::domain::{
     AccountId, Answer, AttemptRule, Caller, Gate, GuessFacts, GuessTag, NoAnswer, Recall, Rejection, Repeat, Said,
     SlotKind, Timestamp, Verdict,
 };
+use crate::gateway::attempts::beginning::begin;
 use crate::gateway::attempts::entry::{Counted, Known, asked};
 use crate::gateway::attempts::ledger::{Away, Ledger, LedgerReceiver};
 use crate::gateway::attempts::memory::{Joined, Memory};
@@ -62,15 +63,10 @@ impl Shield {
         (Self { memory, ledger, slots, is_full_of_aliases: AtomicBool::new(false), metrics }, receiver)
     }
 
-    /// Takes over what the store counts, before anybody is asked about: a node that is started while the store is slow
-    /// must not begin with full budgets.
-    pub(crate) async fn begin(&self, store: &dyn AttemptStore) {
-        match store.counts(self.memory.room()).await {
-            Ok(counts) => {
-                tracing::info!(accounts = counts.people(), "attempts.loaded");
-                self.memory.begin_with(counts);
-            }
-            Err(error) => self.ledger.missed(&error),
+    /// Takes over what the store counts, before anybody is asked about.
+    pub(crate) async fn begin(&self, store: &dyn AttemptStore, now: Timestamp) {
+        if let Err(error) = begin(store, &self.memory, now).await {
+            self.ledger.missed(&error);
         }
     }
 

@@ -1,8 +1,12 @@
 //! Attempts, on every kind of database: never more slots than the rule allows, whoever reserves.
 
+use std::time::Duration;
+
 use crate::domain::{AccountId, AttemptRule, Caller, Gate, Slot, SlotKind};
 use crate::store::suite::harness::{Fresh, account, at, on_every_database, slot_id};
-use crate::store::{AttemptStore, AttemptTable, Database, Reservation, Reserved, Settled, Settlement, Taken};
+use crate::store::{
+    AttemptCounts, AttemptStore, AttemptTable, Database, Reservation, Reserved, Settled, Settlement, Taken,
+};
 
 fn ask(account: &AccountId, caller: &str, millis: i64) -> Reservation {
     Reservation {
@@ -28,6 +32,12 @@ fn settle(asked: &Reservation, settled: Settled, millis: i64) -> Settlement {
 fn alone(caller: &str) -> Taken {
     let slot = Slot { at: at(1), caller: Caller::stored(caller), kind: SlotKind::First, refused: true };
     Taken { id: slot_id(), slot }
+}
+
+async fn counted(table: &AttemptTable, most: usize) -> AttemptCounts {
+    let mut counts = AttemptCounts::unread(most, at(0).before(Duration::from_hours(1)));
+    table.counts(&mut counts).await.expect("read");
+    counts
 }
 
 fn open(reserved: &Reserved) -> bool {
@@ -217,7 +227,7 @@ async fn what_is_counted_is_read_at_once_under_every_identifier(fresh: Fresh) {
     table.settle(&[settle(&asked[0], Settled::Accepted, 5)]).await.expect("settled");
     table.join(&barcode, &reader).await.expect("joined");
     assert!(open(&reserve(&table, &ask(&other, "01X/a", 6)).await));
-    let mut counts = table.counts(10).await.expect("read");
+    let mut counts = counted(&table, 10).await;
     assert_eq!(counts.people(), 2);
     for identifier in [&reader, &barcode] {
         let count = counts.of(identifier).expect("it is counted");
@@ -226,7 +236,22 @@ async fn what_is_counted_is_read_at_once_under_every_identifier(fresh: Fresh) {
     assert_eq!((counts.of(&other).map(|count| count.slots.len()), counts.of(&nobody)), (Some(1), None));
     counts.forget(&barcode);
     assert_eq!((counts.of(&reader), counts.people()), (None, 1));
-    assert_eq!(table.counts(1).await.expect("read").people(), 1, "as many as there is room for");
+    let few = counted(&table, 1).await;
+    assert_eq!(few.people(), 1, "as many as there is room for");
+    assert_eq!((counts.knows(&nobody), few.knows(&nobody)), (true, false), "who knows whose identifier that is?");
+    assert_eq!(few.knows(&reader), few.of(&reader).is_some());
+    assert_eq!(few.knows(&other), few.of(&other).is_some());
+}
+
+async fn what_counts_no_more_is_not_read(fresh: Fresh) {
+    let (table, reader, other) = (fresh.database.attempts(), account("reader"), account("other"));
+    for (person, millis) in [(&reader, 1_000), (&reader, 2_000), (&other, 1_000)] {
+        assert!(open(&reserve(&table, &ask(person, "01X/a", millis)).await));
+    }
+    let mut counts = AttemptCounts::unread(10, at(1_000));
+    table.counts(&mut counts).await.expect("read");
+    assert_eq!((counts.people(), counts.of(&reader).map(|count| count.slots.len())), (1, Some(1)));
+    assert!(counts.knows(&other));
 }
 
 async fn many_slots_are_read_page_by_page(fresh: Fresh) {
@@ -234,7 +259,7 @@ async fn many_slots_are_read_page_by_page(fresh: Fresh) {
     let taken: Vec<(AccountId, Taken)> =
         (0..10_007).map(|n| (account(&format!("p{}", n % 1_000)), alone("01X/a"))).collect();
     table.note(&taken).await.expect("noted");
-    let counts = table.counts(5_000).await.expect("read");
+    let counts = counted(&table, 5_000).await;
     let slots: usize =
         (0..1_000).filter_map(|n| counts.of(&account(&format!("p{n}")))).map(|count| count.slots.len()).sum();
     assert_eq!((counts.people(), slots), (1_000, taken.len()));
@@ -267,6 +292,7 @@ on_every_database! {
     what_nodes_counted_alone_counts_for_all,
     a_slot_that_the_store_is_told_of_twice_counts_once,
     what_is_counted_is_read_at_once_under_every_identifier,
+    what_counts_no_more_is_not_read,
     many_slots_are_read_page_by_page,
     old_slots_and_idle_accounts_go,
 }
