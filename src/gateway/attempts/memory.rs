@@ -19,7 +19,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// What became of two identifiers that are one person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Joined {
-    /// There is no room to remember one more alias: they are counted apart.
+    /// There is no room to remember one more alias: this node counts them apart.
     Full,
     /// They were counted together already.
     Known,

@@ -26,7 +26,8 @@ pub(crate) struct Shield {
     memory: Arc<Memory>,
     ledger: Ledger,
     slots: SlotIds,
-    /// Whether it was said that identifiers of one person may be counted apart, as there is no room for more.
+    /// Whether it was said that identifiers of one person may be counted apart while the store is away, as there is no
+    /// room for more.
     is_full_of_aliases: AtomicBool,
     metrics: Metrics,
 }
@@ -225,12 +226,14 @@ impl Shield {
 
     /// Counts two identifiers of one person together from now on.
     pub(crate) fn join(&self, alias: &AccountId, person: &AccountId) {
-        match self.memory.join(alias, person) {
-            Joined::Full if !self.is_full_of_aliases.swap(true, Ordering::Relaxed) => {
-                tracing::error!(account.tag = account_tag(alias), "attempts.aliases_full");
-            }
-            Joined::New => self.ledger.join(alias.clone(), person.clone()),
-            Joined::Full | Joined::Known => {}
+        let joined = self.memory.join(alias, person);
+        if joined == Joined::Full && !self.is_full_of_aliases.swap(true, Ordering::Relaxed) {
+            tracing::error!(account.tag = account_tag(alias), "attempts.aliases_full");
+        }
+        match joined {
+            // The store has room for them where this node has none.
+            Joined::Full | Joined::New => self.ledger.join(alias.clone(), person.clone()),
+            Joined::Known => {}
         }
     }
 

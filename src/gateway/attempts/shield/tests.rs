@@ -1,7 +1,12 @@
 //! The shield of a node whose store does not answer.
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
-use crate::domain::Institution;
+use crate::domain::{DAY, Institution};
+use crate::gateway::attempts::keep_ledger;
+use crate::store::AttemptCounts;
+use crate::store::suite::harness::sqlite;
 
 const NOW: Timestamp = Timestamp::from_millis(50 * 3_600_000);
 const RIGHT: GuessTag = [1; 16];
@@ -55,4 +60,23 @@ async fn a_yes_that_was_asked_for_before_a_change_keeps_its_slot() {
     settle(&shield, &turn, RIGHT, Answer::Accepted);
     let recalled = shield.memory.recall(&account("reader"), &RIGHT, false, NOW);
     assert_eq!(recalled, Recall::Ask(SlotKind::Own));
+}
+
+#[tokio::test]
+async fn the_store_counts_identifiers_together_that_this_node_has_no_room_for() {
+    let (fresh, settings) = (sqlite().await, ShieldSettings { accounts: 1, ..ShieldSettings::default() });
+    let (shield, receiver) = Shield::new(&settings, &[1; 32], Metrics::new());
+    let (reader, cards) = (account("reader"), [account("2001"), account("2002")]);
+    let table = fresh.database.attempts();
+    let slot = asked(SlotId::from("1"), &Caller::stored("01X/a"), SlotKind::First, NOW);
+    table.note(&[(reader.clone(), slot)]).await.expect("noted");
+    for card in &cards {
+        shield.join(card, &reader);
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    keep_ledger(receiver, Arc::new(table.clone()), stop).await;
+    let mut counts = AttemptCounts::unread(10, NOW.before(DAY));
+    table.counts(&mut counts).await.expect("read");
+    assert_eq!(cards.map(|card| counts.of(&card).map(|count| count.slots.len())), [Some(1), Some(1)]);
 }
