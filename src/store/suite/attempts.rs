@@ -265,6 +265,30 @@ async fn many_slots_are_read_page_by_page(fresh: Fresh) {
     assert_eq!((counts.people(), slots), (1_000, taken.len()));
 }
 
+async fn who_is_forgotten_while_others_reserve_leaves_no_slot(fresh: Fresh) {
+    let (table, reader, barcode) = (fresh.database.attempts(), account("reader"), account("2001"));
+    assert!(open(&reserve(&table, &ask(&reader, "01X/a", 1)).await));
+    table.join(&barcode, &reader).await.expect("joined");
+    let other = Database::open(&fresh.url).await.expect("a second node");
+    let mut write = other.write().await.expect("a write");
+    let slot = "INSERT INTO attempt_slot (id, subject, at, caller, kind, refused) \
+                SELECT 'late', subject, 2, '01X/b', 'first', 0 FROM attempt_slot";
+    for statement in ["UPDATE attempt_account SET touched_at = 2", slot] {
+        sqlx::query(statement).execute(&mut *write).await.expect("written");
+    }
+    let forgetting = tokio::spawn({
+        let (erasure, barcode) = (fresh.database.erasure(), barcode.clone());
+        async move { erasure.forget(&barcode, "ben", at(3)).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    write.commit().await.expect("committed");
+    let forgotten = forgetting.await.expect("no panic").expect("done").expect("it was known");
+    assert_eq!(forgotten.rows, 5, "two slots, two rows to count them by, and whose identifier it is");
+    let slots = sqlx::query("SELECT id FROM attempt_slot").fetch_all(fresh.database.pool()).await.expect("rows");
+    assert_eq!(slots.len(), 0);
+    other.close().await;
+}
+
 async fn old_slots_and_idle_accounts_go(fresh: Fresh) {
     const DAY: i64 = 24 * 3_600_000;
     let (table, reader) = (fresh.database.attempts(), account("reader"));
@@ -294,5 +318,6 @@ on_every_database! {
     what_is_counted_is_read_at_once_under_every_identifier,
     what_counts_no_more_is_not_read,
     many_slots_are_read_page_by_page,
+    who_is_forgotten_while_others_reserve_leaves_no_slot,
     old_slots_and_idle_accounts_go,
 }
