@@ -113,7 +113,8 @@ impl Shield {
         GuessFacts { repeat, could_be_set: false }
     }
 
-    /// Takes a slot for a guess.
+    /// Takes a slot for a guess. Others may have joined its question, on routes with another rule: that it is right and
+    /// must be changed is no reason here not to ask, but for [`Shield::recall`].
     ///
     /// # Errors
     /// What the call is told when there is none.
@@ -122,11 +123,10 @@ impl Shield {
         person: AccountId,
         caller: Caller,
         tag: &GuessTag,
-        refuses_must_change: bool,
         rule: &AttemptRule,
         now: Timestamp,
     ) -> Result<Turn, Verdict> {
-        let kind = match self.memory.recall(&person, tag, refuses_must_change, now) {
+        let kind = match self.memory.recall(&person, tag, false, now) {
             Recall::Ask(kind) => kind,
             Recall::Refused(rejection) => return Err(Verdict::Reject(rejection)),
         };

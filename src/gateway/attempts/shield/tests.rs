@@ -22,7 +22,7 @@ fn account(identifier: &str) -> AccountId {
 
 async fn reserve(shield: &Shield, tag: GuessTag) -> Turn {
     let (person, caller) = (shield.person(&account("reader")), Caller::stored("01X/a"));
-    shield.reserve(person, caller, &tag, false, &AttemptRule::default(), NOW).await.expect("a slot")
+    shield.reserve(person, caller, &tag, &AttemptRule::default(), NOW).await.expect("a slot")
 }
 
 fn settle(shield: &Shield, turn: &Turn, tag: GuessTag, answer: Answer) {
@@ -79,4 +79,15 @@ async fn the_store_counts_identifiers_together_that_this_node_has_no_room_for() 
     let mut counts = AttemptCounts::unread(10, NOW.before(DAY));
     table.counts(&mut counts).await.expect("read");
     assert_eq!(cards.map(|card| counts.of(&card).map(|count| count.slots.len())), [Some(1), Some(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn must_change_answers_routes_that_refuse_it_and_no_question_that_others_may_have_joined() {
+    let (shield, _ledger) = shield();
+    let turn = reserve(&shield, RIGHT).await;
+    settle(&shield, &turn, RIGHT, Answer::MustChange);
+    let recalled = |refuses| shield.recall(&account("reader"), &RIGHT, refuses, NOW);
+    assert_eq!((recalled(true), recalled(false)), (Some(Rejection::MustChange), None));
+    let turn = reserve(&shield, RIGHT).await;
+    settle(&shield, &turn, RIGHT, Answer::MustChange);
 }
