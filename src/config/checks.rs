@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::config::document::Document;
 use crate::config::settings::Settings;
 use crate::contract::{ALMA_SERVICES, AUTHENTICATE_PATH};
-use crate::gateway::{CALLERS_WAIT, ContractKind, RouteSettings};
-use crate::identity::IdentitySettings;
+use crate::domain::AttemptRule;
+use crate::gateway::{CALLERS_WAIT, ContractKind, InstitutionSettings, RouteSettings};
+use crate::identity::{IdentityKind, IdentitySettings};
 
 /// Below this no time for a question fits in.
 const SHORTEST_ROOM: Duration = Duration::from_secs(2);
@@ -26,6 +28,7 @@ pub(crate) fn check(
     check_listeners(document, settings);
     check_times(document, settings, identities);
     check_paths(document, routes);
+    check_shared_budgets(document, &settings.institutions, identities);
     for (list, is_missing, entry) in [
         ("identity", identities.is_empty(), "a name and a kind"),
         ("institution", settings.institutions.is_empty(), "a code and the name of an identity service"),
@@ -101,6 +104,37 @@ fn check_times(document: &Document<'_>, settings: &Settings, identities: &Keyed<
         let drain = humantime::format_duration(settings.server.drain_deadline);
         let text = format!("is {drain}, but a call may take {call} ({call_key}); write that or more");
         document.complain("server.drain_deadline", text);
+    }
+}
+
+/// Attempts are counted for each institution, and a service that knows no institutions counts those at one identifier
+/// together. The embedded one knows them.
+fn check_shared_budgets(
+    document: &Document<'_>,
+    institutions: &[InstitutionSettings],
+    identities: &Keyed<IdentitySettings>,
+) {
+    for (key, identity) in identities {
+        let asks = |institution: &&InstitutionSettings| institution.identities().any(|name| name == identity.name);
+        let sharers = u32::try_from(institutions.iter().filter(asks).count()).unwrap_or(u32::MAX);
+        let Some(lock_after) = identity.lock_after.map(NonZeroU32::get) else { continue };
+        let rule = &identity.attempts;
+        let together = |per_account| AttemptRule { per_account, ..*rule }.at_worst().saturating_mul(sharers);
+        // What one alone lets through is told of by itself.
+        let is_told = rule.at_worst() >= lock_after || document.is_broken(&format!("{key}.lock_after"));
+        if identity.kind == IdentityKind::Embedded || is_told || together(rule.per_account) < lock_after {
+            continue;
+        }
+        let fits = (1..rule.per_account).rev().find(|per_account| together(*per_account) < lock_after);
+        let remedy = fits.map_or_else(
+            || format!("have it lock after {} or more, and write that here", together(1) + 1),
+            |fits| format!("write per_account = {fits} in [identity.attempts] or less"),
+        );
+        let text = format!(
+            "is {lock_after}, but it is asked for {sharers} institutions, whose attempts are counted apart: together they let {} through; {remedy}",
+            together(rule.per_account)
+        );
+        document.complain(&format!("{key}.lock_after"), text);
     }
 }
 

@@ -208,6 +208,37 @@ fn what_nodes_let_through_without_each_other_stays_below_the_lock_too() {
 }
 
 #[test]
+fn what_institutions_let_through_that_share_a_service_stays_below_its_lock_together() {
+    let other = "\n[[institution]]\ncode = \"01Y\"\nidentity = \"accounts\"\n";
+    let text = format!(
+        "[[identity]]\nname = \"accounts\"\nkind = \"alma\"\n{ALMA}\nlock_after = 15\n[identity.attempts]\nper_account = 10\n{INSTITUTION}{other}{ROUTE}"
+    );
+    let expected = |most, remedy| {
+        format!(
+            "c:6: identity[0].lock_after: is 15, but it is asked for 2 institutions, whose attempts are counted apart: together they let {most} through; {remedy}"
+        )
+    };
+    let remedy = "write per_account = 6 in [identity.attempts] or less";
+    check_whole(&text, &[&expected(22, remedy)]);
+    let chosen =
+        other.replace("identity =", "identity = \"more\"\n[[institution.choice]]\nidentifiers = [\"*@x\"]\nidentity =");
+    let more = "[[identity]]\nname = \"more\"\nkind = \"embedded\"\n";
+    check_whole(&format!("{}{chosen}{more}", text.replace(other, "")), &[&expected(22, remedy)]);
+    check_whole(&text.replace("per_account = 10", "per_account = 6"), &[]);
+    check_whole(&text.replace("lock_after = 15", "lock_after = 0"), &[]);
+    check_whole(
+        &text
+            .replace("\nlock_after = 15", "")
+            .replace("kind = \"alma\"", "kind = \"embedded\"\nlock_after = 15")
+            .replace(ALMA, ""),
+        &[],
+    );
+    let few = text.replace("lock_after = 15", "lock_after = 4").replace("per_account = 10", "per_account = 1");
+    let remedy = "have it lock after 5 or more, and write that here";
+    check_whole(&few, &[&expected(4, remedy).replace("is 15", "is 4")]);
+}
+
+#[test]
 fn a_service_takes_the_budgets_of_all_where_it_has_none_of_its_own() {
     let text = "[attempts]\nper_account = 8\nwindow = \"1h\"\nnodes = 2\n[[identity]]\nname = \"other\"\nkind = \"embedded\"\n\
                 [identity.attempts]\nper_integration = 3\n";

@@ -19,6 +19,11 @@ pub struct InstitutionSettings {
 }
 
 impl InstitutionSettings {
+    /// The names of all identity services that know accounts of it.
+    pub fn identities(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.identity).chain(self.others.iter().map(|choice| &choice.identity)).map(String::as_str)
+    }
+
     /// The name of the identity service that knows an account.
     #[must_use]
     pub fn identity_of(&self, account: &AccountId) -> &str {

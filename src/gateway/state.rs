@@ -166,7 +166,7 @@ impl Gateway {
 
     /// Takes over what the store counts of attempts, before the first call.
     pub async fn begin_counting(&self, store: &dyn AttemptStore) {
-        self.verifier.shield.begin(store).await;
+        self.verifier.shield.begin(store, self.clock.now()).await;
     }
 
     /// Notes that the store did not answer when it was asked for changes: other nodes may be without it as well.

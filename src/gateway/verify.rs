@@ -273,9 +273,8 @@ impl Verifier {
             return Err(error);
         }
         let (caller, rule) = (question.origin.caller(), &used.rule());
-        let refuses_must_change = question.refuses_must_change();
         let now = self.clock.now();
-        let turn = match self.shield.reserve(person, caller, &question.tag, refuses_must_change, rule, now).await {
+        let turn = match self.shield.reserve(person, caller, &question.tag, rule, now).await {
             Ok(turn) => turn,
             Err(Verdict::Reject(rejection)) => return Ok(Answer::Rejected(rejection).into()),
             Err(Verdict::Undecided(why)) => return Err(IdentityError::unsent(why, SPENT)),

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -86,7 +85,7 @@ impl HttpClient {
     pub(crate) async fn send(&self, request: RequestBuilder, deadline: Instant) -> Result<HttpAnswer, IdentityError> {
         let mut request = request.build().map_err(|error| unanswered(&error))?;
         let handover = Handover::of(&mut request);
-        let mut exchange = pin!(async {
+        let mut exchange = Box::pin(async {
             let response = self.0.execute(request).await.map_err(|error| unanswered(&error))?;
             read(response).await
         });
@@ -94,7 +93,10 @@ impl HttpClient {
             return said;
         }
         if !handover.has_begun() {
-            return Err(IdentityError::unsent(NoAnswer::Unreachable, "no connection came about in time"));
+            // Given up first: a connection that came about just now may have it.
+            drop(exchange);
+            let sent = if handover.never_began() { IdentityError::unsent } else { IdentityError::sent };
+            return Err(sent(NoAnswer::Unreachable, "no connection came about in time"));
         }
         timeout_at(deadline, exchange)
             .await

@@ -35,26 +35,53 @@ pub(crate) async fn still_is(write: &mut Write, account: &AccountId, subject: &s
     if person(write, account).await? == subject { Ok(()) } else { Err(StoreError::conflict()) }
 }
 
-/// Forgets everything that is counted for the person behind `account`, and which identifiers are theirs; gives how many
+/// Forgets everything that is counted for the people behind `accounts`, and which identifiers are theirs; gives how many
 /// rows there were. A digest of an identifier is a trace too: whoever guesses the identifier can find it.
-pub(crate) async fn forget(write: &mut Write, account: &AccountId) -> Result<u64, StoreError> {
-    let (own, person) = (subject(account), person(write, account).await?);
-    let connection: &mut AnyConnection = write;
-    let mut rows = 0;
-    for statement in [
-        "DELETE FROM attempt_slot WHERE subject IN ($1, $2)",
-        "DELETE FROM attempt_account WHERE subject IN ($1, $2)",
-        "DELETE FROM attempt_alias WHERE subject IN ($1, $2) OR person IN ($1, $2)",
-    ] {
-        let done = sqlx::query(statement)
-            .bind(&own)
-            .bind(&person)
-            .execute(&mut *connection)
-            .await
-            .map_err(StoreError::during("forget an account's attempts"))?;
-        rows += done.rows_affected();
+pub(crate) async fn forget(write: &mut Write, accounts: &[AccountId]) -> Result<u64, StoreError> {
+    let mut people = Vec::new();
+    for account in accounts {
+        people.push(person(write, account).await?);
+    }
+    let (mut rows, subjects) = (0, accounts.iter().map(subject).chain(people.clone()).collect::<BTreeSet<_>>());
+    // Nobody counts anything for them from now on, nor has anybody's identifier become theirs before.
+    for held in &subjects {
+        rows += u64::from(is_counted(write, held).await?);
+        hold(write, held).await?;
+    }
+    for (account, person) in accounts.iter().zip(&people) {
+        still_is(write, account, person).await?;
+    }
+    for held in &subjects {
+        remove(write, "DELETE FROM attempt_account WHERE subject = $1", held).await?;
+        for statement in [
+            "DELETE FROM attempt_slot WHERE subject = $1",
+            "DELETE FROM attempt_alias WHERE subject = $1 OR person = $1",
+        ] {
+            rows += remove(write, statement, held).await?;
+        }
     }
     Ok(rows)
+}
+
+/// Whether there is a row by which attempts of a subject are counted.
+async fn is_counted(write: &mut Write, subject: &str) -> Result<bool, StoreError> {
+    let connection: &mut AnyConnection = write;
+    let found = sqlx::query("SELECT subject FROM attempt_account WHERE subject = $1")
+        .bind(subject)
+        .fetch_optional(connection)
+        .await
+        .map_err(StoreError::during("forget an account's attempts"))?;
+    Ok(found.is_some())
+}
+
+async fn remove(write: &mut Write, statement: &'static str, subject: &str) -> Result<u64, StoreError> {
+    let connection: &mut AnyConnection = write;
+    let done = sqlx::query(statement)
+        .bind(subject)
+        .execute(connection)
+        .await
+        .map_err(StoreError::during("forget an account's attempts"))?;
+    Ok(done.rows_affected())
 }
 
 pub(crate) async fn join(write: &mut Write, alias: &AccountId, with: &AccountId) -> Result<(), StoreError> {

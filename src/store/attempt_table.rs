@@ -128,8 +128,8 @@ impl AttemptStore for AttemptTable {
         Box::pin(in_time(again(|| self.join_once(alias, person))))
     }
 
-    fn counts(&self, most: usize) -> AttemptFuture<'_, AttemptCounts> {
-        Box::pin(read_all(&self.database, most))
+    fn counts<'a>(&'a self, counts: &'a mut AttemptCounts) -> AttemptFuture<'a, ()> {
+        Box::pin(read_all(&self.database, counts))
     }
 }
 

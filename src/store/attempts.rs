@@ -94,6 +94,6 @@ pub trait AttemptStore: Send + Sync {
     /// Counts `alias` under `person` from now on, with what was counted under it.
     fn join<'a>(&'a self, alias: &'a AccountId, person: &'a AccountId) -> AttemptFuture<'a, ()>;
 
-    /// What is counted now, of `most` people at most.
-    fn counts(&self, most: usize) -> AttemptFuture<'_, AttemptCounts>;
+    /// Reads what is counted now. What was read before it fails, or is given up, stays read.
+    fn counts<'a>(&'a self, counts: &'a mut AttemptCounts) -> AttemptFuture<'a, ()>;
 }

@@ -70,6 +70,8 @@ pub struct Guesses {
     remembered: Vec<Guess>,
     /// The password last accepted, and when that was.
     last_accepted: Option<(GuessTag, Timestamp)>,
+    /// How often the others were forgotten.
+    forgotten: u64,
 }
 
 impl Guesses {
@@ -141,6 +143,23 @@ impl Guesses {
     /// Forgets every guess but the password last accepted.
     pub fn forget(&mut self) {
         self.remembered.clear();
+        self.forgotten += 1;
+    }
+
+    /// How often that was done: what a question notes of itself when it is asked, for [`Guesses::is_outdated`].
+    #[must_use]
+    pub const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Whether nothing is to be remembered of what was said to a question that was asked when they had been forgotten
+    /// `before` times: somebody changed the account since, perhaps to the very password that was refused.
+    #[must_use]
+    pub const fn is_outdated(&self, said: Said, before: u64) -> bool {
+        match said {
+            Said::MustChange | Said::Refused(_) => self.forgotten != before,
+            Said::Accepted | Said::Unknown => false,
+        }
     }
 
     /// Takes over what is remembered under another identifier of the same person.
@@ -151,6 +170,7 @@ impl Guesses {
             }
         }
         self.last_accepted = self.last_accepted.into_iter().chain(other.last_accepted).max_by_key(|(_, at)| *at);
+        self.forgotten = self.forgotten.max(other.forgotten);
     }
 
     /// Whether a refusal still stands, or nobody knows what became of a guess.
@@ -280,6 +300,12 @@ mod tests {
         guesses.join(noted(&[(WRONG, NO, 0)]));
         assert_eq!(guesses.recall(&WRONG, false, at(1)), Recall::Refused(Rejection::WrongPassword));
         assert_eq!(guesses.recall(&RIGHT, false, at(1)), Recall::Ask(SlotKind::Own));
+        let mut forgotten = noted(&[(WRONG, NO, 0)]);
+        forgotten.forget();
+        let before = guesses.forgotten();
+        guesses.join(forgotten);
+        assert!(guesses.is_outdated(NO, before) && guesses.is_outdated(Said::MustChange, before));
+        assert!(!guesses.is_outdated(Said::Accepted, before) && !guesses.is_outdated(NO, guesses.forgotten()));
     }
 
     /// Notes refusals of `caller`, each a guess and its hour; what is known after each, as refusals/days.

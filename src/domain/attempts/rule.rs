@@ -37,6 +37,13 @@ impl AttemptRule {
         }
     }
 
+    /// What it allows, of that, of an account of which it does not know what was counted before: a single attempt in a
+    /// window. A right password takes none, so that whoever knows it is let in.
+    #[must_use]
+    pub fn of_the_unknown(&self) -> Self {
+        Self { per_account: self.per_account.min(1), per_integration: self.per_integration.min(1), ..*self }
+    }
+
     /// How many attempts may reach a service in one window at worst. Nodes that see the store spend the budget, and one
     /// with the password last accepted. One that does not spends its share besides, and again one with that password; that
     /// may be every node but the one that spent the budget before the store went away.

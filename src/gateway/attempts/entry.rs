@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use crate::domain::{AttemptRule, Caller, DAY, Gate, Guesses, Slot, SlotKind, Timestamp, decide};
-use crate::store::{SlotId, Taken};
+use crate::store::{AttemptCount, SlotId, Taken};
 
 /// Callers of one account whose closing is told.
 pub(crate) const TOLD: usize = 16;
 
 /// Longer than any slot counts: a day, or the longest window and what a question may be on its way.
-const KEPT: Duration = DAY.saturating_add(Duration::from_mins(5));
+pub(crate) const KEPT: Duration = DAY.saturating_add(Duration::from_mins(5));
 
 /// What became of an attempt, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +48,23 @@ pub(crate) struct Entry {
     /// Slots of this node that the store may not count.
     own: Vec<(Taken, Known)>,
     last_success: Option<Timestamp>,
+    /// Whether these are all that were counted before: the store has said so.
+    is_known: bool,
     /// Callers that were told that the budget is spent.
     pub(crate) closed: Vec<Caller>,
 }
 
 impl Entry {
+    /// What the store `counted` before this node counted anything; `is_known` is whether it said so of the account.
+    pub(crate) fn beginning(counted: AttemptCount, is_known: bool) -> Self {
+        Self { seen: counted.slots, last_success: counted.last_success, is_known, ..Self::default() }
+    }
+
+    /// Whether it says no more than one that begins with nothing.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.is_known && self.slots().next().is_none()
+    }
+
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.guesses.is_live(now) || self.slots().any(|slot| now.since(slot.at) < KEPT)
     }
@@ -85,12 +97,18 @@ impl Entry {
     }
 
     /// Judges a slot that the store was asked for in vain, and takes it or gives it up; `known` is whether the store may
-    /// have heard of it.
+    /// have heard of it. Of an account of which it is not known what was counted before nobody can say that its budget is
+    /// spent: it gets a single slot, and beyond that no answer.
     pub(crate) fn reserve_alone(&mut self, taken: Taken, known: Known, rule: &AttemptRule) -> Gate {
         self.own.retain(|(own, _)| own.id != taken.id);
         self.seen.retain(|seen| seen.id != taken.id);
         let Slot { at, caller, kind, .. } = &taken.slot;
-        let gate = decide(&self.slots(), self.last_success, *kind, caller, &rule.of_one_node(), *at);
+        let share = rule.of_one_node();
+        let rule = if self.is_known { share } else { share.of_the_unknown() };
+        let mut gate = decide(&self.slots(), self.last_success, *kind, caller, &rule, *at);
+        if let Gate::Closed { unknown } = &mut gate {
+            *unknown |= !self.is_known;
+        }
         if let Gate::Open(kind) = gate {
             self.own.push((Taken { slot: Slot { kind, ..taken.slot }, ..taken }, known));
         }
@@ -118,6 +136,7 @@ impl Entry {
     pub(crate) fn see(&mut self, slots: Vec<Taken>, last_success: Option<Timestamp>) {
         self.seen = slots;
         self.last_success = self.last_success.max(last_success);
+        self.is_known = true;
     }
 
     /// Notes what became of a slot; gives what the store knows of it.
@@ -163,6 +182,7 @@ impl Entry {
         self.seen.clear();
         // What the store is being asked for may be counted there after the unlock.
         self.own.retain(|(_, known)| *known == Known::Asked);
+        self.is_known = true;
         self.closed.clear();
     }
 
@@ -174,6 +194,7 @@ impl Entry {
         self.seen.extend(other.seen);
         self.own.extend(other.own);
         self.last_success = self.last_success.max(other.last_success);
+        self.is_known &= other.is_known;
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{AccountId, Gate};
+use crate::gateway::attempts::beginning::go_on;
 use crate::gateway::attempts::memory::Memory;
 use crate::gateway::attempts::presence::{Presence, TRY_AGAIN};
 use crate::store::{AttemptStore, Reservation, Settlement, StoreError};
@@ -128,8 +129,16 @@ struct Backlog {
 }
 
 /// Writes attempts until `stop` is cancelled and the queue is empty. Who waits for a slot while the store fails is told
-/// so at once; outcomes are kept until it is back.
-pub async fn keep_ledger(mut receiver: LedgerReceiver, store: Arc<dyn AttemptStore>, stop: CancellationToken) {
+/// so at once; outcomes are kept until it is back. Beside that it reads what was not read at the start.
+pub async fn keep_ledger(receiver: LedgerReceiver, store: Arc<dyn AttemptStore>, stop: CancellationToken) {
+    let memory = Arc::clone(&receiver.memory);
+    tokio::select! {
+        () = keep_writing(receiver, &*store, stop) => {}
+        never = go_on(&*store, &memory) => match never {},
+    }
+}
+
+async fn keep_writing(mut receiver: LedgerReceiver, store: &dyn AttemptStore, stop: CancellationToken) {
     let (mut batch, mut backlog) = (Vec::new(), Backlog::default());
     loop {
         let is_untold = receiver.store.is_untold.load(Ordering::SeqCst);
@@ -144,7 +153,7 @@ pub async fn keep_ledger(mut receiver: LedgerReceiver, store: Arc<dyn AttemptSto
             () = tokio::time::sleep(TRY_AGAIN), if is_behind => None,
         };
         let reservations = backlog.sort(&mut batch, &receiver.store);
-        let written = write(&*store, &mut backlog, &receiver, reservations).await;
+        let written = write(store, &mut backlog, &receiver, reservations).await;
         match &written {
             Ok(()) => receiver.store.back(),
             Err(error) => receiver.store.away(&error.report()),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// What became of two identifiers that are one person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Joined {
-    /// There is no room to remember one more alias: they are counted apart.
+    /// There is no room to remember one more alias: this node counts them apart.
     Full,
     /// They were counted together already.
     Known,
@@ -32,8 +33,9 @@ pub(crate) struct Memory {
     hasher: RandomState,
     /// Identifiers that are known to be another's.
     aliases: RwLock<HashMap<AccountId, AccountId>>,
-    /// What the store counted when this node was started: an account's own entry begins with it.
+    /// What the store counted before this node began: an account's own entry begins with it.
     earlier: RwLock<AttemptCounts>,
+    has_begun: AtomicBool,
     accounts: usize,
 }
 
@@ -70,6 +72,7 @@ impl Memory {
             hasher: RandomState::new(),
             aliases: RwLock::default(),
             earlier: RwLock::default(),
+            has_begun: AtomicBool::new(true),
             accounts,
         }
     }
@@ -79,9 +82,20 @@ impl Memory {
         self.accounts
     }
 
-    /// Takes over what the store counted before anybody was remembered.
-    pub(crate) fn begin_with(&self, counts: AttemptCounts) {
+    /// Takes over what the store counted before: accounts begin with it from now on.
+    pub(crate) fn begin_with(&self, counts: AttemptCounts, is_all: bool) {
         *self.earlier.write().unwrap_or_else(PoisonError::into_inner) = counts;
+        self.has_begun.store(is_all, Ordering::SeqCst);
+    }
+
+    /// Whether the store has answered to the end what it counted before.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::SeqCst)
+    }
+
+    /// What the store counted before, to be read afresh.
+    pub(crate) fn unread(&self) -> AttemptCounts {
+        self.earlier.read().unwrap_or_else(PoisonError::into_inner).afresh()
     }
 
     /// Under which account an identifier is counted.
@@ -108,15 +122,21 @@ impl Memory {
     pub(crate) fn make_room(&self, person: &AccountId, now: Timestamp) -> bool {
         let most = self.accounts.div_ceil(SHARDS);
         let mut shard = self.shard(person);
-        let shard = &mut *shard;
-        if !shard.entries.contains_key(person) {
-            if shard.entries.len() >= most && shard.swept.is_none_or(|swept| now.since(swept) >= SWEEP) {
-                shard.sweep(most, now);
-            }
-            if shard.entries.len() >= most {
-                return false;
-            }
-            shard.entries.insert(person.clone(), self.earlier(person).unwrap_or_default());
+        if shard.entries.contains_key(person) {
+            return true;
+        }
+        if shard.entries.len() >= most && shard.swept.is_none_or(|swept| now.since(swept) >= SWEEP) {
+            shard.sweep(most, now);
+        }
+        if shard.entries.len() >= most {
+            return false;
+        }
+        shard.entries.insert(person.clone(), self.beginning(person));
+        drop(shard);
+        // The store knows which identifiers are one person's, and not by name: the first one here stands for the others.
+        let before = self.earlier.write().unwrap_or_else(PoisonError::into_inner).name_before(person);
+        if let Some(before) = before {
+            self.join(person, &before);
         }
         true
     }
@@ -174,17 +194,27 @@ impl Memory {
         self.with(person, |entry| entry.settle(id, counted, now)).unwrap_or(Known::Yes)
     }
 
-    /// Notes what was said to a guess; gives how often the caller was refused with it, unless this was the first time.
+    /// How often it was forgotten by now which guesses were refused.
+    pub(crate) fn forgotten(&self, person: &AccountId) -> u64 {
+        self.with(person, |entry| entry.guesses.forgotten()).unwrap_or_default()
+    }
+
+    /// Notes what was said to a guess that was asked when the others had been `forgotten` so often; gives how often the
+    /// caller was refused with it, unless this was the first time.
     pub(crate) fn note(
         &self,
         person: &AccountId,
-        tag: GuessTag,
-        said: Said,
+        (tag, said): (GuessTag, Said),
+        forgotten: u64,
         caller: &Caller,
         rule: &AttemptRule,
         now: Timestamp,
     ) -> Option<Repeat> {
-        self.with(person, |entry| entry.guesses.note(tag, said, caller, rule, now)).flatten()
+        self.with(person, |entry| {
+            let guesses = &mut entry.guesses;
+            if guesses.is_outdated(said, forgotten) { None } else { guesses.note(tag, said, caller, rule, now) }
+        })
+        .flatten()
     }
 
     /// Notes whether the budget is closed to a caller; true when that is new.
@@ -207,10 +237,11 @@ impl Memory {
             person
         };
         let own = self.shard(alias).entries.remove(alias);
-        let Some(own) = own.or_else(|| self.earlier(alias)) else { return Joined::New };
-        let mut shard = self.shard(&person);
-        let entry = shard.entries.entry(person.clone());
-        entry.or_insert_with(|| self.earlier(&person).unwrap_or_default()).join(own);
+        let own = own.or_else(|| Some(self.beginning(alias)).filter(|entry| !entry.is_nothing()));
+        if let Some(own) = own {
+            let mut shard = self.shard(&person);
+            shard.entries.entry(person.clone()).or_insert_with(|| self.beginning(&person)).join(own);
+        }
         Joined::New
     }
 
@@ -238,14 +269,10 @@ impl Memory {
         }
     }
 
-    /// What an account's entry begins with, when the store counted something before this node was started.
-    fn earlier(&self, account: &AccountId) -> Option<Entry> {
+    /// What an account's entry begins with.
+    fn beginning(&self, account: &AccountId) -> Entry {
         let earlier = self.earlier.read().unwrap_or_else(PoisonError::into_inner);
-        earlier.of(account).cloned().map(|count| {
-            let mut entry = Entry::default();
-            entry.see(count.slots, count.last_success);
-            entry
-        })
+        Entry::beginning(earlier.of(account).cloned().unwrap_or_default(), earlier.knows(account))
     }
 
     fn shard(&self, person: &AccountId) -> MutexGuard<'_, Shard> {

@@ -1,6 +1,7 @@
 //! The lock-out shield: what stands between a call and the identity service that may count a wrong password against
 //! its account. `shield` is where to begin; the rules are `domain`'s.
 
+mod beginning;
 mod entry;
 mod ledger;
 mod memory;

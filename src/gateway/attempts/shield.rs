@@ -8,6 +8,7 @@ use crate::domain::{
     AccountId, Answer, AttemptRule, Caller, Gate, GuessFacts, GuessTag, NoAnswer, Recall, Rejection, Repeat, Said,
     SlotKind, Timestamp, Verdict,
 };
+use crate::gateway::attempts::beginning::begin;
 use crate::gateway::attempts::entry::{Counted, Known, asked};
 use crate::gateway::attempts::ledger::{Away, Ledger, LedgerReceiver};
 use crate::gateway::attempts::memory::{Joined, Memory};
@@ -25,7 +26,8 @@ pub(crate) struct Shield {
     memory: Arc<Memory>,
     ledger: Ledger,
     slots: SlotIds,
-    /// Whether it was said that identifiers of one person may be counted apart, as there is no room for more.
+    /// Whether it was said that identifiers of one person may be counted apart while the store is away, as there is no
+    /// room for more.
     is_full_of_aliases: AtomicBool,
     metrics: Metrics,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Turn {
     person: AccountId,
     caller: Caller,
     slot: SlotId,
+    /// How often it was forgotten before which guesses were refused.
+    forgotten: u64,
 }
 
 impl Shield {
@@ -60,15 +64,10 @@ impl Shield {
         (Self { memory, ledger, slots, is_full_of_aliases: AtomicBool::new(false), metrics }, receiver)
     }
 
-    /// Takes over what the store counts, before anybody is asked about: a node that is started while the store is slow
-    /// must not begin with full budgets.
-    pub(crate) async fn begin(&self, store: &dyn AttemptStore) {
-        match store.counts(self.memory.room()).await {
-            Ok(counts) => {
-                tracing::info!(accounts = counts.people(), "attempts.loaded");
-                self.memory.begin_with(counts);
-            }
-            Err(error) => self.ledger.missed(&error),
+    /// Takes over what the store counts, before anybody is asked about.
+    pub(crate) async fn begin(&self, store: &dyn AttemptStore, now: Timestamp) {
+        if let Err(error) = begin(store, &self.memory, now).await {
+            self.ledger.missed(&error);
         }
     }
 
@@ -107,14 +106,15 @@ impl Shield {
         // Of several at once one is new.
         let is_new = matches!(self.memory.recall(&person, &tag, false, now), Recall::Ask(_));
         let note = || {
-            let said = Said::Refused(rejection);
-            self.memory.note(&person, tag, said, &question.origin.caller(), rule, now)
+            let (guess, forgotten) = ((tag, Said::Refused(rejection)), self.memory.forgotten(&person));
+            self.memory.note(&person, guess, forgotten, &question.origin.caller(), rule, now)
         };
         let repeat = if is_new && self.memory.make_room(&person, now) { note() } else { None };
         GuessFacts { repeat, could_be_set: false }
     }
 
-    /// Takes a slot for a guess.
+    /// Takes a slot for a guess. Others may have joined its question, on routes with another rule: that it is right and
+    /// must be changed is no reason here not to ask, but for [`Shield::recall`].
     ///
     /// # Errors
     /// What the call is told when there is none.
@@ -123,11 +123,10 @@ impl Shield {
         person: AccountId,
         caller: Caller,
         tag: &GuessTag,
-        refuses_must_change: bool,
         rule: &AttemptRule,
         now: Timestamp,
     ) -> Result<Turn, Verdict> {
-        let kind = match self.memory.recall(&person, tag, refuses_must_change, now) {
+        let kind = match self.memory.recall(&person, tag, false, now) {
             Recall::Ask(kind) => kind,
             Recall::Refused(rejection) => return Err(Verdict::Reject(rejection)),
         };
@@ -156,7 +155,7 @@ impl Shield {
         };
         self.tell(&person, &caller, gate);
         match gate.verdict() {
-            None => Ok(Turn { person, caller, slot }),
+            None => Ok(Turn { forgotten: self.memory.forgotten(&person), person, caller, slot }),
             Some(verdict) => {
                 self.metrics.attempts_saved.inc();
                 Err(verdict)
@@ -217,7 +216,7 @@ impl Shield {
         if let (Some(settled), Known::Perhaps | Known::Yes) = (settled, known) {
             self.ledger.settle(Settlement { slot: turn.slot.clone(), settled, at: now });
         }
-        let note = |guess| self.memory.note(&turn.person, tag, guess, &turn.caller, rule, now);
+        let note = |said| self.memory.note(&turn.person, (tag, said), turn.forgotten, &turn.caller, rule, now);
         let repeat = guess.and_then(note);
         if let Ok(Answered { person: Some(person), .. }) = said {
             self.join(&turn.person, person);
@@ -227,12 +226,14 @@ impl Shield {
 
     /// Counts two identifiers of one person together from now on.
     pub(crate) fn join(&self, alias: &AccountId, person: &AccountId) {
-        match self.memory.join(alias, person) {
-            Joined::Full if !self.is_full_of_aliases.swap(true, Ordering::Relaxed) => {
-                tracing::error!(account.tag = account_tag(alias), "attempts.aliases_full");
-            }
-            Joined::New => self.ledger.join(alias.clone(), person.clone()),
-            Joined::Full | Joined::Known => {}
+        let joined = self.memory.join(alias, person);
+        if joined == Joined::Full && !self.is_full_of_aliases.swap(true, Ordering::Relaxed) {
+            tracing::error!(account.tag = account_tag(alias), "attempts.aliases_full");
+        }
+        match joined {
+            // The store has room for them where this node has none.
+            Joined::Full | Joined::New => self.ledger.join(alias.clone(), person.clone()),
+            Joined::Known => {}
         }
     }
 
@@ -278,3 +279,6 @@ impl Shield {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,7 @@ pub struct Guarded {
     looks: Looks,
     persons: Cache<AccountId, Option<AccountId>>,
     aside: Caller,
+    nodes: u32,
     hasher: RandomState,
 }
 
@@ -53,6 +54,7 @@ impl Guarded {
             looks: Looks::new(),
             persons: Cache::builder().max_capacity(PERSONS).time_to_live(PERSONS_TTL).build(),
             aside: Caller::stored(ASIDE),
+            nodes: settings.nodes,
             hasher: RandomState::new(),
         }
     }
@@ -136,7 +138,7 @@ impl Guarded {
             let wait = rest_of_day(self.watch.today());
             return Err(held_back(wait, "what is left of the day's questions is kept for sign-ins"));
         }
-        if !self.looks.takes_a_turn(rate, now()) {
+        if !self.looks.takes_a_turn(rate.among(self.nodes), now()) {
             return Err(held_back(Duration::from_secs(1), "others were looked at just now"));
         }
         let seen =

@@ -198,3 +198,15 @@ async fn no_word_of_a_service_keeps_it_from_being_tried_for_longer_than_an_hour(
     tokio::time::advance(Duration::from_mins(1)).await;
     assert_eq!(bench.ask("a", None).await, Ok(Answer::Accepted));
 }
+
+#[tokio::test(start_paused = true)]
+async fn nodes_share_the_rate_of_second_looks() {
+    for (nodes, at_once) in [(1, 11), (2, 6), (64, 1)] {
+        let bench = Bench::new(&GuardSettings { nodes, ..GuardSettings::default() }, vec![Ok(Answer::Accepted)]);
+        let mut seen = 0;
+        for n in 0..30 {
+            seen += usize::from(bench.look(&format!("user{n}")).await.is_ok());
+        }
+        assert_eq!(seen, at_once, "{nodes} nodes");
+    }
+}

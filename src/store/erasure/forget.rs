@@ -62,6 +62,7 @@ pub(crate) async fn forget(
         }
         erased.rows += remove_rows(&mut write, account).await?;
     }
+    erased.rows += attempt_person::forget(&mut write, &erased.identifiers).await?;
     if erased.rows == 0 && ends.is_empty() {
         return Ok(None);
     }
@@ -115,11 +116,10 @@ async fn subjects(connection: &mut AnyConnection, account: &AccountId) -> Result
     rows.iter().map(|found| row::text(found, "number")).collect()
 }
 
-/// Removes every other row that names the account; gives how many there were. Whoever adds a table that names accounts
-/// adds it here.
+/// Removes every other row that names the account, but what is counted of its attempts; gives how many there were. Whoever
+/// adds a table that names accounts adds it here.
 async fn remove_rows(write: &mut Write, account: &AccountId) -> Result<u64, StoreError> {
-    let mut rows = attempt_person::forget(write, account).await?;
-    rows += changes::forget(write, account).await?;
+    let mut rows = changes::forget(write, account).await?;
     rows += usage::forget(write, account).await?;
     let connection: &mut AnyConnection = write;
     for statement in ROWS {

@@ -1,6 +1,7 @@
 //! The way to erasing, for the rest of the program.
 
 use crate::domain::{AccountId, Timestamp};
+use crate::store::database::again;
 use crate::store::erasure::forget::{self, Forgotten};
 use crate::store::erasure::purge::Purge;
 use crate::store::erasure::retention::RetentionSettings;
@@ -28,7 +29,7 @@ impl Erasure {
         actor: &str,
         at: Timestamp,
     ) -> Result<Option<Forgotten>, StoreError> {
-        forget::forget(&self.database, account, actor, at).await
+        again(|| forget::forget(&self.database, account, actor, at)).await
     }
 
     /// Begins to remove what is older than it is kept.

@@ -1,8 +1,12 @@
 //! Attempts, on every kind of database: never more slots than the rule allows, whoever reserves.
 
+use std::time::Duration;
+
 use crate::domain::{AccountId, AttemptRule, Caller, Gate, Slot, SlotKind};
 use crate::store::suite::harness::{Fresh, account, at, on_every_database, slot_id};
-use crate::store::{AttemptStore, AttemptTable, Database, Reservation, Reserved, Settled, Settlement, Taken};
+use crate::store::{
+    AttemptCounts, AttemptStore, AttemptTable, Database, Reservation, Reserved, Settled, Settlement, Taken,
+};
 
 fn ask(account: &AccountId, caller: &str, millis: i64) -> Reservation {
     Reservation {
@@ -28,6 +32,12 @@ fn settle(asked: &Reservation, settled: Settled, millis: i64) -> Settlement {
 fn alone(caller: &str) -> Taken {
     let slot = Slot { at: at(1), caller: Caller::stored(caller), kind: SlotKind::First, refused: true };
     Taken { id: slot_id(), slot }
+}
+
+async fn counted(table: &AttemptTable, most: usize) -> AttemptCounts {
+    let mut counts = AttemptCounts::unread(most, at(0).before(Duration::from_hours(1)));
+    table.counts(&mut counts).await.expect("read");
+    counts
 }
 
 fn open(reserved: &Reserved) -> bool {
@@ -217,7 +227,7 @@ async fn what_is_counted_is_read_at_once_under_every_identifier(fresh: Fresh) {
     table.settle(&[settle(&asked[0], Settled::Accepted, 5)]).await.expect("settled");
     table.join(&barcode, &reader).await.expect("joined");
     assert!(open(&reserve(&table, &ask(&other, "01X/a", 6)).await));
-    let mut counts = table.counts(10).await.expect("read");
+    let mut counts = counted(&table, 10).await;
     assert_eq!(counts.people(), 2);
     for identifier in [&reader, &barcode] {
         let count = counts.of(identifier).expect("it is counted");
@@ -226,7 +236,22 @@ async fn what_is_counted_is_read_at_once_under_every_identifier(fresh: Fresh) {
     assert_eq!((counts.of(&other).map(|count| count.slots.len()), counts.of(&nobody)), (Some(1), None));
     counts.forget(&barcode);
     assert_eq!((counts.of(&reader), counts.people()), (None, 1));
-    assert_eq!(table.counts(1).await.expect("read").people(), 1, "as many as there is room for");
+    let few = counted(&table, 1).await;
+    assert_eq!(few.people(), 1, "as many as there is room for");
+    assert_eq!((counts.knows(&nobody), few.knows(&nobody)), (true, false), "who knows whose identifier that is?");
+    assert_eq!(few.knows(&reader), few.of(&reader).is_some());
+    assert_eq!(few.knows(&other), few.of(&other).is_some());
+}
+
+async fn what_counts_no_more_is_not_read(fresh: Fresh) {
+    let (table, reader, other) = (fresh.database.attempts(), account("reader"), account("other"));
+    for (person, millis) in [(&reader, 1_000), (&reader, 2_000), (&other, 1_000)] {
+        assert!(open(&reserve(&table, &ask(person, "01X/a", millis)).await));
+    }
+    let mut counts = AttemptCounts::unread(10, at(1_000));
+    table.counts(&mut counts).await.expect("read");
+    assert_eq!((counts.people(), counts.of(&reader).map(|count| count.slots.len())), (1, Some(1)));
+    assert!(counts.knows(&other));
 }
 
 async fn many_slots_are_read_page_by_page(fresh: Fresh) {
@@ -234,10 +259,34 @@ async fn many_slots_are_read_page_by_page(fresh: Fresh) {
     let taken: Vec<(AccountId, Taken)> =
         (0..10_007).map(|n| (account(&format!("p{}", n % 1_000)), alone("01X/a"))).collect();
     table.note(&taken).await.expect("noted");
-    let counts = table.counts(5_000).await.expect("read");
+    let counts = counted(&table, 5_000).await;
     let slots: usize =
         (0..1_000).filter_map(|n| counts.of(&account(&format!("p{n}")))).map(|count| count.slots.len()).sum();
     assert_eq!((counts.people(), slots), (1_000, taken.len()));
+}
+
+async fn who_is_forgotten_while_others_reserve_leaves_no_slot(fresh: Fresh) {
+    let (table, reader, barcode) = (fresh.database.attempts(), account("reader"), account("2001"));
+    assert!(open(&reserve(&table, &ask(&reader, "01X/a", 1)).await));
+    table.join(&barcode, &reader).await.expect("joined");
+    let other = Database::open(&fresh.url).await.expect("a second node");
+    let mut write = other.write().await.expect("a write");
+    let slot = "INSERT INTO attempt_slot (id, subject, at, caller, kind, refused) \
+                SELECT 'late', subject, 2, '01X/b', 'first', 0 FROM attempt_slot";
+    for statement in ["UPDATE attempt_account SET touched_at = 2", slot] {
+        sqlx::query(statement).execute(&mut *write).await.expect("written");
+    }
+    let forgetting = tokio::spawn({
+        let (erasure, barcode) = (fresh.database.erasure(), barcode.clone());
+        async move { erasure.forget(&barcode, "ben", at(3)).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    write.commit().await.expect("committed");
+    let forgotten = forgetting.await.expect("no panic").expect("done").expect("it was known");
+    assert_eq!(forgotten.rows, 5, "two slots, two rows to count them by, and whose identifier it is");
+    let slots = sqlx::query("SELECT id FROM attempt_slot").fetch_all(fresh.database.pool()).await.expect("rows");
+    assert_eq!(slots.len(), 0);
+    other.close().await;
 }
 
 async fn old_slots_and_idle_accounts_go(fresh: Fresh) {
@@ -267,6 +316,8 @@ on_every_database! {
     what_nodes_counted_alone_counts_for_all,
     a_slot_that_the_store_is_told_of_twice_counts_once,
     what_is_counted_is_read_at_once_under_every_identifier,
+    what_counts_no_more_is_not_read,
     many_slots_are_read_page_by_page,
+    who_is_forgotten_while_others_reserve_leaves_no_slot,
     old_slots_and_idle_accounts_go,
 }

@@ -93,7 +93,7 @@ fn a_full_table_gives_up_no_live_counter_and_takes_nobody_new() {
     for n in 0..400 {
         let person = account(&format!("p{n}"));
         if memory.make_room(&person, NOW) {
-            memory.note(&person, [7; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
+            memory.note(&person, ([7; 16], NO), 0, &Caller::stored("01X/a"), &rule(1), NOW);
             known.push(person);
         }
     }
@@ -114,7 +114,7 @@ fn let_in(memory: &Memory, name: &str, from: Timestamp, count: u64) -> Vec<Accou
     for n in 0..count {
         let (person, now) = (account(&format!("{name}{n}")), from.after(SWEEP * u32::try_from(n).expect("small")));
         if memory.make_room(&person, now) {
-            memory.note(&person, [1; 16], Said::Accepted, &Caller::stored("01X/a"), &rule(1), now);
+            memory.note(&person, ([1; 16], Said::Accepted), 0, &Caller::stored("01X/a"), &rule(1), now);
             known.push(person);
         }
     }
@@ -134,7 +134,7 @@ fn strangers_push_nobody_out_who_was_let_in() {
     for n in 0..4_000 {
         let (stranger, now) = (account(&format!("stranger{n}")), NOW.after(SWEEP * n));
         if memory.make_room(&stranger, now) {
-            memory.note(&stranger, [7; 16], NO, &Caller::stored("01X/b"), &rule(1), now);
+            memory.note(&stranger, ([7; 16], NO), 0, &Caller::stored("01X/b"), &rule(1), now);
             strangers += 1;
         }
     }
@@ -172,14 +172,14 @@ fn identifiers_of_one_person_share_what_was_counted() {
 fn an_unlock_forgets_slots_and_refusals_and_a_lost_feed_refusals_only() {
     let (memory, person) = (Memory::new(100), account("reader"));
     assert!(memory.make_room(&person, NOW));
-    memory.note(&person, [1; 16], Said::Accepted, &Caller::stored("01X/a"), &rule(1), NOW);
-    memory.note(&person, [2; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
+    memory.note(&person, ([1; 16], Said::Accepted), 0, &Caller::stored("01X/a"), &rule(1), NOW);
+    memory.note(&person, ([2; 16], NO), 0, &Caller::stored("01X/a"), &rule(1), NOW);
     memory.see(&person, reserved(&(100..108).map(slot).collect::<Vec<_>>()));
     memory.forget_all();
     assert_eq!(memory.recall(&person, &[2; 16], false, NOW), Recall::Ask(SlotKind::First));
     assert_eq!(open_alone(&memory, &person, 1, 0), 2, "what was counted is");
     assert_eq!(memory.recall(&person, &[1; 16], false, NOW), Recall::Ask(SlotKind::Own));
-    memory.note(&person, [2; 16], NO, &Caller::stored("01X/a"), &rule(1), NOW);
+    memory.note(&person, ([2; 16], NO), 0, &Caller::stored("01X/a"), &rule(1), NOW);
     memory.clear(&person);
     assert_eq!(open_alone(&memory, &person, 1, 30), 10, "strangers spend the window anew");
     assert_eq!(memory.recall(&person, &[2; 16], false, NOW), Recall::Ask(SlotKind::First));
@@ -190,7 +190,7 @@ fn an_unlock_forgets_slots_and_refusals_and_a_lost_feed_refusals_only() {
 fn what_the_store_counted_before_the_start_is_known_until_somebody_unlocks_the_account() {
     let (memory, person, card) = (Memory::new(100), account("reader"), account("card"));
     let counted: Vec<Taken> = (100..108).map(slot).collect();
-    memory.begin_with(AttemptCounts::of_one(&person, counted.clone()));
+    memory.begin_with(AttemptCounts::of_one(&person, counted.clone()), true);
     assert_eq!(memory.join(&card, &account("somebody")), Joined::New);
     assert!(memory.make_room(&person, NOW) && memory.make_room(&account("somebody"), NOW));
     assert_eq!(open_alone(&memory, &account("somebody"), 1, 0), 10);
@@ -206,7 +206,7 @@ fn what_the_store_counted_before_the_start_is_known_until_somebody_unlocks_the_a
 #[test]
 fn what_the_store_counted_before_the_start_goes_with_an_identifier_and_counts_once() {
     let (memory, person, card) = (Memory::new(100), account("reader"), account("card"));
-    memory.begin_with(AttemptCounts::of_one(&card, (100..108).map(slot).collect()));
+    memory.begin_with(AttemptCounts::of_one(&card, (100..108).map(slot).collect()), true);
     assert_eq!(memory.join(&card, &person), Joined::New);
     assert_eq!(open_alone(&memory, &person, 1, 0), 2);
     let (memory, other) = (Memory::new(100), account("other"));
@@ -216,6 +216,19 @@ fn what_the_store_counted_before_the_start_goes_with_an_identifier_and_counts_on
     }
     assert_eq!(memory.join(&other, &person), Joined::New);
     assert_eq!(open_alone(&memory, &person, 1, 0), 2);
+}
+
+#[test]
+fn identifiers_that_the_store_knows_to_be_one_persons_are_counted_together_from_the_first_call() {
+    let (memory, person, card) = (Memory::new(100), account("reader"), account("card"));
+    let mut counts = AttemptCounts::of_one(&person, (100..106).map(slot).collect());
+    counts.join(&card, &person);
+    memory.begin_with(counts, true);
+    for (n, one) in [&card, &person, &card, &person].into_iter().enumerate() {
+        assert!(memory.make_room(one, NOW) && alone(&memory, one, n, 1), "{n}");
+    }
+    assert!(!alone(&memory, &person, 10, 1) && !alone(&memory, &card, 11, 1));
+    assert_eq!(memory.person(&person), memory.person(&card));
 }
 
 #[test]
