@@ -52,6 +52,8 @@ pub struct SecondLook {
     pub kept_elsewhere: bool,
     /// Why it was refused, where that says more than the refusal did.
     pub rejection: Option<Rejection>,
+    /// Whether the service could write a mail to it.
+    pub has_mail: Option<bool>,
 }
 
 /// What a service is asked beside sign-ins, and sends no password for.

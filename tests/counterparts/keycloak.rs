@@ -99,15 +99,15 @@ async fn a_locked_account_is_refused_with_the_right_password_and_a_look_says_why
 #[tokio::test]
 async fn a_look_says_what_a_refusal_does_not() {
     let service = service(&settings());
-    for (user, rejection) in [
-        ("mustchange", Some(Rejection::MustChange)),
-        ("unverified", Some(Rejection::SetUpPending)),
-        ("disabled", Some(Rejection::Disabled)),
-        ("legacy", Some(Rejection::NoPassword)),
-        ("reader", None),
+    for (user, rejection, has_mail) in [
+        ("mustchange", Some(Rejection::MustChange), true),
+        ("unverified", Some(Rejection::SetUpPending), true),
+        ("disabled", Some(Rejection::Disabled), false),
+        ("legacy", Some(Rejection::NoPassword), false),
+        ("reader", None, true),
     ] {
         let seen = look(&service, user).await.expect(user);
-        assert_eq!(seen.rejection, rejection, "{user}");
+        assert_eq!((seen.rejection, seen.has_mail), (rejection, Some(has_mail)), "{user}");
         assert_eq!((seen.identifiers, seen.kept_elsewhere), (vec![account(user)], false), "{user}");
     }
     assert!(look(&service, "guest").await.expect("a user").kept_elsewhere);

@@ -83,7 +83,7 @@ async fn a_second_look_finds_what_a_wrong_password_hides() {
         assert_eq!(look(user).await.expect("an entry").rejection, rejection, "{user}");
     }
     let reader = look("reader@example.org").await.expect("an entry");
-    assert_eq!(reader.identifiers, [account("reader")]);
+    assert_eq!((reader.has_mail, reader.identifiers), (Some(true), vec![account("reader")]));
     assert_eq!(look("nobody").await, None);
 }
 

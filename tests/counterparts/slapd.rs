@@ -250,7 +250,7 @@ async fn a_check_says_what_works_and_a_second_look_what_is_wrong() {
     assert_eq!(look("locked").await.expect("an entry").rejection, Some(Rejection::Locked));
     assert_eq!(look("mustchange").await.expect("an entry").rejection, Some(Rejection::MustChange));
     let alias = look("z2001").await.expect("an entry");
-    assert_eq!((alias.rejection, alias.identifiers), (None, vec![account("a2001")]));
+    assert_eq!((alias.rejection, alias.has_mail, alias.identifiers), (None, Some(true), vec![account("a2001")]));
     assert_eq!(look("nobody").await, None);
 }
 

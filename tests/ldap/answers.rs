@@ -176,17 +176,17 @@ async fn a_template_needs_no_search() {
 async fn a_second_look_reads_what_the_entry_says() {
     let directory = FakeDirectory::start().await;
     let person = Person::new(&["locked", "alias"], PLANTED).with("pwdAccountLockedTime", "000001010000Z");
-    directory.add(person);
+    directory.add(person.with("mail", "locked@example.org"));
     let guard = GuardSettings::default();
     let service = Arc::new(service(&directory.settings()));
     let service = Guarded::new(service, &guard, TIME, Arc::new(SystemClock), &Health::default());
     let looks = async |user: &str| service.look_again(&account(user), Instant::now() + TIME).await;
     let look = async |user: &str| looks(user).await.expect("an answer");
     let locked = look("locked").await.expect("an entry");
-    assert_eq!(locked.rejection, Some(Rejection::Locked));
+    assert_eq!((locked.rejection, locked.has_mail), (Some(Rejection::Locked), Some(true)));
     assert_eq!(locked.identifiers, [account("alias")]);
     let reader = look("reader").await.expect("an entry");
-    assert_eq!((reader.rejection, reader.kept_elsewhere), (None, false));
+    assert_eq!((reader.rejection, reader.has_mail, reader.kept_elsewhere), (None, None, false));
     assert_eq!(look("nobody").await, None);
     assert_eq!(directory.binds(), Vec::<String>::new(), "no password is needed");
     let (searches, mut in_doubt) = (directory.asked().len(), 0);

@@ -45,7 +45,7 @@ async fn look(service: &OidcService, user: &str) -> Option<SecondLook> {
 async fn a_user_is_found_by_name_and_by_mail() {
     let (_provider, service) = with_directory().await;
     let seen = look(&service, "mustchange").await.expect("a user");
-    assert_eq!(seen.rejection, Some(Rejection::MustChange));
+    assert_eq!((seen.rejection, seen.has_mail), (Some(Rejection::MustChange), Some(true)));
     let seen = look(&service, "reader@example.org").await.expect("a user");
     assert_eq!((seen.identifiers, seen.rejection), (vec![account("reader")], None));
     assert_eq!(look(&service, "nobody").await, None);

@@ -24,10 +24,12 @@ pub(crate) fn read_record(institution: &Institution, body: &[u8], today: &str) -
     } else {
         None
     };
+    let mails = record.pointer("/contact_info/email").and_then(Value::as_array);
     Some(SecondLook {
         identifiers: identifiers.filter_map(|text| AccountId::parse(institution, text).ok()).collect(),
         kept_elsewhere: is("/account_type/value", "EXTERNAL"),
         rejection,
+        has_mail: mails.map(|mails| !mails.is_empty()),
     })
 }
 
@@ -42,12 +44,15 @@ mod tests {
     #[test]
     fn a_record_tells_what_a_refusal_does_not() {
         let look = read(
-            r#"{"primary_id":"JDoe","account_type":{"value":"INTERNAL"},"status":{"value":"ACTIVE"},"expiry_date":"2026-11-21Z","user_identifier":[{"value":"2001","id_type":{"value":"BARCODE"}}]}"#,
+            r#"{"primary_id":"JDoe","account_type":{"value":"INTERNAL"},"status":{"value":"ACTIVE"},"expiry_date":"2026-11-21Z","contact_info":{"email":[]},"user_identifier":[{"value":"2001","id_type":{"value":"BARCODE"}}]}"#,
         )
         .expect("a record");
         let names: Vec<&str> = look.identifiers.iter().map(AccountId::identifier).collect();
         assert_eq!(names, ["jdoe", "2001"]);
-        assert_eq!((look.rejection, look.kept_elsewhere), (Some(Rejection::Expired), false));
+        assert_eq!(
+            (look.rejection, look.has_mail, look.kept_elsewhere),
+            (Some(Rejection::Expired), Some(false), false)
+        );
         let inactive = read(r#"{"primary_id":"a","status":{"value":"INACTIVE"},"expiry_date":"2027-01-01Z"}"#);
         assert_eq!(inactive.expect("a record").rejection, Some(Rejection::Disabled));
         assert!(read(r#"{"primary_id":"a","account_type":{"value":"EXTERNAL"}}"#).expect("a record").kept_elsewhere);
@@ -56,7 +61,7 @@ mod tests {
     #[test]
     fn what_is_missing_says_nothing() {
         let look = read(r#"{"primary_id":"a"}"#).expect("a record");
-        assert_eq!((look.rejection, look.kept_elsewhere), (None, false));
+        assert_eq!((look.rejection, look.has_mail, look.kept_elsewhere), (None, None, false));
         assert_eq!(read(r#"{"other":1}"#), None);
         assert_eq!(read("<html>"), None);
     }

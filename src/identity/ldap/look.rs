@@ -19,9 +19,9 @@ const MILLISECONDS_1601_TO_1970: i64 = 11_644_473_600_000;
 pub(crate) fn attributes(flavour: LdapFlavour) -> &'static [&'static str] {
     match flavour {
         LdapFlavour::ActiveDirectory => {
-            &["userAccountControl", "msDS-User-Account-Control-Computed", "accountExpires", "pwdLastSet"]
+            &["mail", "userAccountControl", "msDS-User-Account-Control-Computed", "accountExpires", "pwdLastSet"]
         }
-        LdapFlavour::Ppolicy => &["pwdAccountLockedTime", "pwdReset"],
+        LdapFlavour::Ppolicy => &["mail", "pwdAccountLockedTime", "pwdReset"],
     }
 }
 
@@ -31,7 +31,8 @@ pub(crate) fn read(flavour: LdapFlavour, entry: &Entry, now: Timestamp) -> Secon
         LdapFlavour::ActiveDirectory => active_directory(entry, now),
         LdapFlavour::Ppolicy => ppolicy(entry),
     };
-    SecondLook { rejection, ..SecondLook::default() }
+    let has_mail = entry.texts("mail").next().map(|_| true);
+    SecondLook { rejection, has_mail, ..SecondLook::default() }
 }
 
 /// A lock that ends by itself leaves its time behind when it is over, so only one that does not says that it still is.

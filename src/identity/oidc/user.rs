@@ -14,6 +14,7 @@ const UPDATE_PASSWORD: &str = "UPDATE_PASSWORD";
 pub(crate) struct User {
     pub(crate) id: String,
     username: String,
+    email: Option<String>,
     #[serde(default)]
     enabled: bool,
     /// The directory that the user comes from, with its password.
@@ -93,6 +94,7 @@ impl User {
             identifiers: AccountId::parse(institution, &self.username).into_iter().collect(),
             kept_elsewhere,
             rejection,
+            has_mail: Some(self.email.as_ref().is_some_and(|mail| !mail.trim().is_empty())),
         }
     }
 }
@@ -153,10 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn a_look_tells_the_name() {
+    fn a_look_tells_the_name_and_whether_there_is_a_mail_address() {
         let fine = Beside { has_password: true, is_locked: false, is_linked: false };
-        let seen = look(r#""enabled":true"#, fine);
+        let seen = look(r#""email":"r@example.org","enabled":true"#, fine);
         assert_eq!(seen.identifiers.iter().map(AccountId::identifier).collect::<Vec<_>>(), ["reader"]);
+        assert_eq!(seen.has_mail, Some(true));
+        assert_eq!(look(r#""email":" ","enabled":true"#, fine).has_mail, Some(false));
+        assert_eq!(look(r#""enabled":true"#, fine).has_mail, Some(false));
     }
 
     #[test]
