@@ -17,7 +17,8 @@ pub(crate) const READ_AGAIN: Duration = Duration::from_mins(1);
 
 /// Takes over what the store counts, before anybody is asked about: a node that is started while the store is slow must
 /// not begin with full budgets. What was read before the store fails is taken over too; of whom it then knows nothing it
-/// lets a single attempt through until the store has answered for them, or the rest was read.
+/// lets a single attempt through until the store has answered for them. Whom it first meets once the rest was read
+/// begins with that.
 pub(crate) async fn begin(store: &dyn AttemptStore, memory: &Memory, now: Timestamp) -> Result<(), StoreError> {
     let mut counts = AttemptCounts::unread(memory.room(), now.before(KEPT));
     let read = read(store, &mut counts).await;

@@ -82,10 +82,17 @@ impl Memory {
         self.accounts
     }
 
-    /// Takes over what the store counted before: accounts begin with it from now on.
+    /// Takes over what the store counted before: accounts begin with it from now on, and whoever was met already stands
+    /// for their other identifiers.
     pub(crate) fn begin_with(&self, counts: AttemptCounts, is_all: bool) {
         *self.earlier.write().unwrap_or_else(PoisonError::into_inner) = counts;
         self.has_begun.store(is_all, Ordering::SeqCst);
+        for shard in &self.shards {
+            let met: Vec<_> = shard.lock().unwrap_or_else(PoisonError::into_inner).entries.keys().cloned().collect();
+            for person in &met {
+                self.join_before(person);
+            }
+        }
     }
 
     /// Whether the store has answered to the end what it counted before.
@@ -133,12 +140,16 @@ impl Memory {
         }
         shard.entries.insert(person.clone(), self.beginning(person));
         drop(shard);
-        // The store knows which identifiers are one person's, and not by name: the first one here stands for the others.
+        self.join_before(person);
+        true
+    }
+
+    /// The store knows which identifiers are one person's, and not by name: the first one here stands for the others.
+    fn join_before(&self, person: &AccountId) {
         let before = self.earlier.write().unwrap_or_else(PoisonError::into_inner).name_before(person);
         if let Some(before) = before {
             self.join(person, &before);
         }
-        true
     }
 
     /// Counts a slot while the store is asked for it.

@@ -59,7 +59,7 @@ enum State {
     },
 }
 
-/// An account that is asked about on trial, once until the next probe.
+/// An account that is asked about on trial, once until the next probe, but for one that the service does not know.
 #[derive(Debug)]
 struct Place {
     who: Who,
@@ -131,8 +131,8 @@ impl Breaker {
         }
     }
 
-    /// Notes an answer; true when it is closed now.
-    pub(crate) fn answered(&mut self, about: About, now: Instant) -> bool {
+    /// Notes an answer to a question about `who`; true when it is closed now.
+    pub(crate) fn answered(&mut self, about: About, who: Who, now: Instant) -> bool {
         let next = now + self.probe_after;
         match (&mut self.state, about) {
             (_, About::Account) => self.state = State::closed(),
@@ -141,7 +141,8 @@ impl Breaker {
             (State::Open { .. }, About::Probe | About::Stranger) => {
                 self.state = State::Trial { probe_at: next, places: Vec::new(), run: Run::default() };
             }
-            (State::Trial { .. }, About::Stranger) => {}
+            // However many of them come, they keep nobody from being asked about who tells more.
+            (State::Trial { places, .. }, About::Stranger) => places.retain(|place| place.who != who),
             (State::Trial { probe_at, places, run }, About::Probe) => {
                 places.retain(|place| place.is_waiting);
                 if places.is_empty() && !run.is_of_several() {

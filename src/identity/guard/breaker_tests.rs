@@ -48,7 +48,7 @@ fn it_opens_after_three_outages_in_a_row() {
 #[test]
 fn an_answer_ends_the_run() {
     let mut breaker = after(&[(refused(), 1), (refused(), 1)]);
-    assert!(breaker.answered(About::Account, Instant::now()));
+    assert!(breaker.answered(About::Account, STRANGER, Instant::now()));
     assert!(!breaker.failed(&refused(), 1, Instant::now()));
 }
 
@@ -77,7 +77,7 @@ fn an_account_that_alone_meets_outages_is_left_alone_by_itself() {
     assert!(breaker.refuses(STRANGER, due).is_some());
 
     let mut breaker = after(&[(broken(), 1), (broken(), 1), (broken(), 1)]);
-    assert!(breaker.answered(About::Probe, due));
+    assert!(breaker.answered(About::Probe, NOBODY, due));
     assert_eq!((breaker.refuses(1, due), breaker.probe_at()), (None, None), "it is its own trouble");
     assert!(!breaker.failed(&broken(), 1, due) && breaker.refuses(1, due).is_some(), "once more and no more");
 }
@@ -97,7 +97,7 @@ fn one_probe_every_ten_seconds_and_an_answer_puts_it_on_trial() {
     let due = breaker.probe_at().expect("the next one");
     assert!(due > now && due <= now + WAIT);
     assert_eq!([1, 2, 3, 4].map(|who| enters(&mut breaker, who)), [true, true, true, false], "a few at once");
-    assert!(breaker.answered(About::Account, now));
+    assert!(breaker.answered(About::Account, STRANGER, now));
     assert_eq!((breaker.refuses(STRANGER, now), breaker.probe_at()), (None, None));
 
     let mut breaker = after(&[(refused(), 1), (refused(), 2), (refused(), 3)]);
@@ -115,7 +115,7 @@ fn one_probe_every_ten_seconds_and_an_answer_puts_it_on_trial() {
 fn on_trial_after(errors: &[(IdentityError, Who)]) -> Breaker {
     let mut breaker = after(&[(refused(), 1), (refused(), 2), (refused(), 3)]);
     let now = Instant::now();
-    assert!(!breaker.answered(About::Probe, now), "that tells nothing about the others");
+    assert!(!breaker.answered(About::Probe, NOBODY, now), "that tells nothing about the others");
     for (error, who) in errors {
         assert!(enters(&mut breaker, *who));
         assert!(!breaker.failed(error, *who, now), "it was left alone before");
@@ -158,8 +158,8 @@ fn on_trial_a_probe_finds_out_what_nobody_asks() {
     for (errors, then) in [(vec![], "closed"), (vec![1], "closed"), (vec![1, 2], "trial")] {
         let errors: Vec<_> = errors.into_iter().map(|who| (broken(), who)).collect();
         let mut breaker = on_trial_after(&errors);
-        assert!(!breaker.answered(About::Stranger, now), "whom it does not know tells nothing");
-        breaker.answered(About::Probe, now);
+        assert!(!breaker.answered(About::Stranger, STRANGER, now), "whom it does not know tells nothing");
+        breaker.answered(About::Probe, NOBODY, now);
         assert_eq!(name(&breaker), then);
     }
     let mut breaker = on_trial_after(&[]);
@@ -167,7 +167,7 @@ fn on_trial_a_probe_finds_out_what_nobody_asks() {
     assert_eq!(name(&breaker), "open");
 
     let mut breaker = on_trial_after(&[(broken(), 1), (broken(), 2)]);
-    breaker.answered(About::Probe, now);
+    breaker.answered(About::Probe, NOBODY, now);
     assert!(enters(&mut breaker, 1), "a new round");
     breaker.failed(&broken(), 1, now);
     assert_eq!(name(&breaker), "open", "and who failed is kept");
@@ -177,10 +177,10 @@ fn on_trial_a_probe_finds_out_what_nobody_asks() {
 fn on_trial_who_still_waits_keeps_it_there() {
     let mut breaker = on_trial_after(&[]);
     assert!([1, 2, 3].iter().all(|who| enters(&mut breaker, *who)));
-    assert!(!breaker.answered(About::Probe, Instant::now()));
+    assert!(!breaker.answered(About::Probe, NOBODY, Instant::now()));
     assert!(!enters(&mut breaker, 4), "there are no more places");
     breaker.leaves(2);
-    assert!(!breaker.answered(About::Probe, Instant::now()));
+    assert!(!breaker.answered(About::Probe, NOBODY, Instant::now()));
     assert!(enters(&mut breaker, 4), "but those that are over");
 }
 
@@ -193,7 +193,7 @@ fn one_account_alone_never_opens_it_on_trial() {
         assert!(enters(&mut breaker, 1));
         breaker.failed(&refused(), 1, now);
         breaker.leaves(1);
-        assert!(!breaker.answered(About::Probe, now));
+        assert!(!breaker.answered(About::Probe, NOBODY, now));
         assert_eq!(name(&breaker), "trial");
     }
     assert!(enters(&mut breaker, 3), "and a place is left");
@@ -203,9 +203,9 @@ fn one_account_alone_never_opens_it_on_trial() {
 fn whom_it_does_not_know_ends_no_run() {
     let mut breaker = after(&[(broken(), 1), (broken(), 2)]);
     let now = Instant::now();
-    assert!(breaker.answered(About::Stranger, now), "it is closed still");
+    assert!(breaker.answered(About::Stranger, STRANGER, now), "it is closed still");
     assert!(breaker.failed(&broken(), 1, now));
-    assert!(!breaker.answered(About::Stranger, now));
+    assert!(!breaker.answered(About::Stranger, STRANGER, now));
     assert_eq!(name(&breaker), "trial", "as by a probe");
 }
 

@@ -105,6 +105,24 @@ async fn a_service_that_refuses_nobody_and_fails_all_others_is_not_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whom_it_does_not_know_keeps_nobody_else_from_being_asked_about_on_trial() {
+    let mut script = vec![outage(), outage(), outage()];
+    script.extend(vec![UNKNOWN; 101]);
+    script.push(KNOWN);
+    let bench = Bench::new(&GuardSettings::default(), script);
+    for _ in 0..3 {
+        assert!(bench.ask("reader", None).await.is_err());
+    }
+    probe(&bench).await;
+    for n in 0..100 {
+        assert_eq!(bench.ask(&format!("stranger{n}"), None).await, UNKNOWN);
+        assert_eq!(bench.health.view().0, Status::Degraded);
+    }
+    assert_eq!(bench.ask("reader", None).await, KNOWN, "within the same interval");
+    assert_eq!(bench.health.view().0, Status::Ok);
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_identifiers_of_one_person_are_one_account() {
     let bench = Bench::new(&GuardSettings::default(), vec![failing(), failing(), failing(), failing(), UNKNOWN]);
     for identifier in ["b2001", "zoe", "b2001", "zoe"] {

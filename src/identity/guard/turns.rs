@@ -155,10 +155,10 @@ impl Turns {
         self.day.is_short(left)
     }
 
-    /// Notes an answer; true when the service is not left alone now.
-    pub(crate) fn answered(&mut self, about: About, now: Instant) -> bool {
+    /// Notes an answer to a question about `who`; true when the service is not left alone now.
+    pub(crate) fn answered(&mut self, about: About, who: Who, now: Instant) -> bool {
         self.back_off = BACK_OFF;
-        self.breaker.answered(about, now)
+        self.breaker.answered(about, who, now)
     }
 
     /// Notes that there was none; true when the service is left alone from now on.

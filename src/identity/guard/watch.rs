@@ -49,7 +49,7 @@ impl Watch {
         let (mut turns, today) = (self.turns(), self.today());
         match said {
             Ok(about) => {
-                if turns.answered(about, now()) && self.health.works(today) {
+                if turns.answered(about, who, now()) && self.health.works(today) {
                     tracing::info!(identity.name = self.inner.name(), "identity.back");
                 }
             }

@@ -113,3 +113,18 @@ async fn the_rest_is_read_when_the_store_is_back_and_dropped_when_it_counts_no_m
     assert!(timeout(DAY * 2, go_on(&store, &later)).await.is_err());
     assert_eq!(open_alone(&later, "reader"), 10);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_met_before_the_rest_was_read_shares_the_budget_with_their_other_identifiers() {
+    let (_, memory) = begun_without_the_rest().await;
+    let [early, reader, late] = ["barcode", "reader", "mail"].map(account);
+    assert_eq!(alone(&memory, &early, 30), Gate::Open(SlotKind::First), "whose that is nobody knows yet");
+    assert_eq!(alone(&memory, &reader, 31), Gate::Open(SlotKind::First), "the ninth of ten");
+    let mut all = AttemptCounts::of_one(&reader, (0..8).map(slot).collect());
+    for alias in [&early, &late] {
+        all.join(alias, &reader);
+    }
+    memory.begin_with(all, true);
+    assert_eq!(open_alone(&memory, "mail"), 0, "ten are taken");
+    assert_eq!((open_alone(&memory, "reader"), open_alone(&memory, "barcode")), (0, 0));
+}
