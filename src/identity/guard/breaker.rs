@@ -2,8 +2,8 @@
 //! it is on trial: a few accounts are asked about, and an answer about one of them closes it.
 //!
 //! A probe is about nobody, and a service may well refuse nobody while it fails everybody else: so what was said of nobody
-//! alone lets no more than those few in. Where nobody comes to ask, or one account alone fails, the next probe that is
-//! answered closes as well.
+//! alone lets no more than those few in. Where nobody comes to ask from one probe to the next, or one account alone fails,
+//! the next probe that is answered closes as well.
 //!
 //! What one account alone provokes never keeps another's from being asked: a run of one account's outages leaves the
 //! service alone for that account only, unless nothing of the question had been sent; and an answer that cannot be
@@ -144,8 +144,9 @@ impl Breaker {
             // However many of them come, they keep nobody from being asked about who tells more.
             (State::Trial { places, .. }, About::Stranger) => places.retain(|place| place.who != who),
             (State::Trial { probe_at, places, run }, About::Probe) => {
+                let nobody_came = places.is_empty();
                 places.retain(|place| place.is_waiting);
-                if places.is_empty() && !run.is_of_several() {
+                if nobody_came || (places.is_empty() && !run.is_of_several()) {
                     self.state = State::closed();
                 } else {
                     *probe_at = next;

@@ -161,6 +161,8 @@ fn on_trial_a_probe_finds_out_what_nobody_asks() {
         assert!(!breaker.answered(About::Stranger, STRANGER, now), "whom it does not know tells nothing");
         breaker.answered(About::Probe, NOBODY, now);
         assert_eq!(name(&breaker), then);
+        breaker.answered(About::Probe, NOBODY, now);
+        assert_eq!(name(&breaker), "closed", "nobody came between two probes");
     }
     let mut breaker = on_trial_after(&[]);
     breaker.failed(&broken(), NOBODY, now);
