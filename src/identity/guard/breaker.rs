@@ -5,6 +5,8 @@
 //! alone lets no more than those few in. Where nobody comes to ask from one probe to the next, or one account alone fails,
 //! the next probe that is answered closes as well.
 //!
+//! After any outage that no answer follows a probe finds out whether the service is well: nobody may call for hours.
+//!
 //! What one account alone provokes never keeps another's from being asked: a run of one account's outages leaves the
 //! service alone for that account only, unless nothing of the question had been sent; and an answer that cannot be
 //! understood, or a set-up error, moves nothing until three accounts have met one. Nobody counts as one account more.
@@ -45,8 +47,9 @@ pub(crate) struct Breaker {
 enum State {
     Closed {
         run: Run,
-        /// When a probe finds out whether it is the one account that met them all, which is not asked about until then.
-        alone_until: Option<Instant>,
+        /// When a probe finds out what it was, unless an answer comes first. One account that alone met enough of it is not
+        /// asked about until then.
+        probe_at: Option<Instant>,
     },
     Open {
         probe_at: Instant,
@@ -68,7 +71,7 @@ struct Place {
 
 impl State {
     fn closed() -> Self {
-        Self::Closed { run: Run::default(), alone_until: None }
+        Self::Closed { run: Run::default(), probe_at: None }
     }
 }
 
@@ -81,7 +84,7 @@ impl Breaker {
     /// How long a question about `who` is refused at least; zero when a probe is due.
     pub(crate) fn refuses(&self, who: Who, now: Instant) -> Option<Duration> {
         let until = match &self.state {
-            State::Closed { run, alone_until } => alone_until.filter(|_| run.lonely(self.outages) == Some(who)),
+            State::Closed { run, probe_at } => probe_at.filter(|_| run.lonely(self.outages) == Some(who)),
             State::Open { probe_at } => Some(*probe_at),
             State::Trial { probe_at, places, .. } => {
                 let has_room = places.len() < self.places() && places.iter().all(|place| place.who != who);
@@ -117,7 +120,7 @@ impl Breaker {
     /// When the next probe is due, where there is something to find out.
     pub(crate) fn probe_at(&self) -> Option<Instant> {
         match &self.state {
-            State::Closed { alone_until, .. } => *alone_until,
+            State::Closed { probe_at, .. } => *probe_at,
             State::Open { probe_at } | State::Trial { probe_at, .. } => Some(*probe_at),
         }
     }
@@ -126,7 +129,7 @@ impl Breaker {
     pub(crate) fn probes(&mut self, now: Instant) {
         let next = now + self.probe_after;
         match &mut self.state {
-            State::Closed { alone_until, .. } => *alone_until = Some(next),
+            State::Closed { probe_at, .. } => *probe_at = Some(next),
             State::Open { probe_at } | State::Trial { probe_at, .. } => *probe_at = next,
         }
     }
@@ -137,7 +140,7 @@ impl Breaker {
         match (&mut self.state, about) {
             (_, About::Account) => self.state = State::closed(),
             // It ends no run: a service that fails everybody may well go on to say whom it does not know.
-            (State::Closed { alone_until, .. }, About::Probe | About::Stranger) => *alone_until = None,
+            (State::Closed { probe_at, .. }, About::Probe | About::Stranger) => *probe_at = None,
             (State::Open { .. }, About::Probe | About::Stranger) => {
                 self.state = State::Trial { probe_at: next, places: Vec::new(), run: Run::default() };
             }
@@ -160,14 +163,14 @@ impl Breaker {
     pub(crate) fn failed(&mut self, error: &IdentityError, who: Who, now: Instant) -> bool {
         let next = now + self.probe_after;
         match &mut self.state {
-            State::Closed { run, alone_until } => {
+            State::Closed { run, probe_at } => {
                 run.add(error, who, self.outages);
                 if run.is_over(self.outages) {
                     self.state = State::Open { probe_at: next };
                     return true;
                 }
-                if run.lonely(self.outages).is_some() {
-                    alone_until.get_or_insert(next);
+                if !run.is_empty() {
+                    probe_at.get_or_insert(next);
                 }
             }
             // Only probes go out, and those have their times.

@@ -215,3 +215,21 @@ async fn what_is_never_sent_says_nothing_about_a_service() {
     assert_eq!((bench.asked(), bench.health.view().0), (4, Status::Degraded), "nor does it find anything out");
     assert_eq!(bench.ask("other", None).await, UNKNOWN);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whether_a_service_is_well_is_known_soon_after_an_outage_though_nobody_calls() {
+    let bench = Bench::new(&GuardSettings::default(), vec![failing(), UNKNOWN]);
+    assert!(bench.ask("reader", None).await.is_err());
+    assert_eq!(bench.health.view().0, Status::Degraded);
+    probe(&bench).await;
+    assert_eq!(bench.health.view().0, Status::Ok);
+    tokio::time::advance(INTERVAL * 6).await;
+    settle().await;
+    assert_eq!(bench.asked(), 2, "there is nothing more to find out");
+
+    let bench = Bench::new(&GuardSettings::default(), vec![failing(), KNOWN]);
+    assert!(bench.ask("reader", None).await.is_err() && bench.ask("reader", None).await.is_ok());
+    tokio::time::advance(INTERVAL * 6).await;
+    settle().await;
+    assert_eq!(bench.asked(), 2, "an answer tells as well");
+}

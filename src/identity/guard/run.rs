@@ -70,6 +70,10 @@ impl Run {
             || many(&self.puzzled) >= outages.max(PUZZLED_MIN)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.puzzled.is_empty()
+    }
+
     /// The account that alone met enough outages.
     pub(crate) fn lonely(&self, outages: u32) -> Option<Who> {
         match self.accounts.as_slice() {
