@@ -1,6 +1,6 @@
 //! The gateway: what its calls share.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -87,8 +87,9 @@ pub struct Gateway {
     pub(crate) log_calls: bool,
     nonce_key: [u8; 32],
     incidents: Incidents,
-    /// Integrations that an identity service accepted: they can be flagged like registered ones.
-    accepted: RwLock<HashSet<AccountId>>,
+    /// Integrations that an identity service accepted: they can be flagged like registered ones. With each whether the
+    /// store was told.
+    accepted: RwLock<HashMap<AccountId, bool>>,
     first_accepted: mpsc::Sender<IntegrationName>,
     looker: Looker,
     asks: TaskTracker,
@@ -132,7 +133,7 @@ impl Gateway {
             log_calls: settings.log_calls,
             nonce_key: blake3::derive_key("soapgate nonces 1", &keys.cache),
             incidents: Incidents::new(keys.incidents),
-            accepted: RwLock::new(accepted.into_iter().map(|name| name.account().clone()).collect()),
+            accepted: RwLock::new(accepted.into_iter().map(|name| (name.account().clone(), true)).collect()),
             first_accepted,
             looker,
             asks,
@@ -206,6 +207,8 @@ impl Gateway {
         self.verifier.shield.forget_all();
         self.verifier.forget_all();
         self.usage.forget_accounts();
+        // The store may know one less; whoever is let in again is known again.
+        self.accepted.write().unwrap_or_else(PoisonError::into_inner).values_mut().for_each(|told| *told = false);
     }
 
     /// Waits until no question is open.
@@ -272,14 +275,13 @@ impl Gateway {
     /// Whether an integration may be flagged: invented names may not.
     pub(crate) fn knows(&self, name: &IntegrationName) -> bool {
         self.registry.contains(name)
-            || self.accepted.read().unwrap_or_else(PoisonError::into_inner).contains(name.account())
+            || self.accepted.read().unwrap_or_else(PoisonError::into_inner).contains_key(name.account())
     }
 
     /// Remembers that an identity service accepted an integration.
     pub(crate) fn remember_accepted(&self, name: &IntegrationName) {
-        if self.accepted.write().unwrap_or_else(PoisonError::into_inner).insert(name.account().clone())
-            && self.first_accepted.try_send(name.clone()).is_err()
-        {
+        let told = self.accepted.write().unwrap_or_else(PoisonError::into_inner).insert(name.account().clone(), true);
+        if told != Some(true) && self.first_accepted.try_send(name.clone()).is_err() {
             tracing::warn!(integration.id = %name, "integration.not_noted");
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use soapgate::app::SystemClock;
 use soapgate::domain::{AccountId, Clock, Fact, GuessFacts, Institution, Password, Rejection};
-use soapgate::operator::NextSignIn;
+use soapgate::operator::{NewAccount, NextSignIn};
 use soapgate::store::{FlagStore, Gathered, Seen};
 
 use crate::support::client::exchange;
@@ -151,6 +151,32 @@ async fn an_integration_that_a_service_accepted_before_can_be_flagged() {
     assert_eq!(flags_up_to(&operator, "reader").await, expected);
     let flags = operator.all_flags().await;
     assert_eq!(flags[0].count, 1, "only the refusal after it was accepted");
+}
+
+#[tokio::test]
+async fn who_is_let_in_as_an_integration_after_somebody_was_forgotten_is_known_again() {
+    let config = CONFIG.replace("\"alma\"", "\"alma\"\nintegration_check = \"identity\"");
+    let gateway = TestGateway::start(&config).await;
+    let sign_in = async || {
+        let name = "AlmaSDK-reader-institutionCode-01DEMO_INST";
+        let body = alma_envelope("nobody", "x");
+        call(&gateway, Post::new(ALMA, body).with("Authorization", &basic(name, "correct horse battery"))).await;
+    };
+    let operator = gateway.beside().await;
+    let known = async || operator.database.integrations().accepted_before().await.expect("read").len();
+    sign_in().await;
+    until("it is known", async || known().await == 1).await;
+    let account = AccountId::parse(&Institution::parse("01DEMO_INST").expect("a code"), "reader").expect("one");
+    operator.database.erasure().forget(&account, "mia", SystemClock.now()).await.expect("forgotten");
+    assert_eq!(known().await, 0, "it is named nowhere");
+    let password = Password::new("correct horse battery".to_owned());
+    let again = NewAccount { account, password: Some(password), must_change: false, expires_at: None };
+    operator.accounts().add(again).await.expect("added");
+    until("it is known again", async || {
+        sign_in().await;
+        known().await == 1
+    })
+    .await;
 }
 
 /// Its own account is an account like any other there.

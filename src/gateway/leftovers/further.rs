@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::leftovers::names::{self, NEW};
-use crate::gateway::leftovers::replace::{fill, open_private, sync_folder};
+use crate::gateway::leftovers::replace::{fill, is_at, open_private, sync_folder};
 
 /// Between the file's name and the end of the names of these.
 const FURTHER: &str = "further";
@@ -29,18 +29,27 @@ pub(super) fn add(file: &Path, text: &[u8]) -> io::Result<PathBuf> {
     Ok(further)
 }
 
-/// A file to write to, its name until it is written, and its name from then on, which is free.
+/// A file to write to, its name until it is written, and its name from then on, which is free. It is held meanwhile, so
+/// that nobody takes it for what a crash left.
 fn make(file: &Path) -> io::Result<(File, PathBuf, PathBuf)> {
-    for number in 1_u32.. {
+    let mut number = 1_u32;
+    loop {
         let further = names::beside(file, &format!("{FURTHER}-{number}"));
         let new = further.with_added_extension(NEW);
         // Whoever makes this one has the number.
         match open_private(OpenOptions::new().write(true).create_new(true), &new) {
-            Ok(out) if fs::symlink_metadata(&further).is_err() => return Ok((out, new, further)),
-            Ok(_) => fs::remove_file(&new)?,
+            Ok(out) => {
+                out.lock()?;
+                match (is_at(&out, &new), fs::symlink_metadata(&further).is_err()) {
+                    (true, true) => return Ok((out, new, further)),
+                    (true, false) => fs::remove_file(&new)?,
+                    // Somebody took it for that before it was held.
+                    (false, _) => continue,
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
+        number = number.checked_add(1).ok_or(io::ErrorKind::AlreadyExists)?;
     }
-    Err(io::ErrorKind::AlreadyExists.into())
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::gateway::leftovers::names::{self, NEW};
-use crate::gateway::leftovers::replace::{open_private, remove};
+use crate::gateway::leftovers::replace::{is_at, open_private, remove};
 
 /// How long a command waits for a process that has the file.
 pub(super) const COMMAND: Duration = Duration::from_secs(5);
@@ -46,10 +46,23 @@ pub(super) fn alone(file: &Path, patience: Duration) -> io::Result<Alone> {
     }
     for path in names::there(file, "")? {
         if path.extension().is_some_and(|end| end == NEW) {
-            remove(&path)?;
+            remove_abandoned(&path)?;
         }
     }
     Ok(Alone { _lock: lock })
+}
+
+/// Removes what is half-written, unless somebody is at it: who cannot be alone with the file holds what they write.
+fn remove_abandoned(path: &Path) -> io::Result<()> {
+    let half = match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    match half.try_lock() {
+        Ok(()) if is_at(&half, path) => remove(path),
+        Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// The file that is locked.

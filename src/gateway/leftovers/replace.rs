@@ -43,6 +43,12 @@ pub(super) fn open_private(how: &mut OpenOptions, path: &Path) -> io::Result<Fil
     Ok(file)
 }
 
+/// Whether an open file still has this name.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    let same = |one: fs::Metadata, other: fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+    file.metadata().is_ok_and(|open| fs::symlink_metadata(path).is_ok_and(|there| same(open, there)))
+}
+
 /// Removes a file that may not be there.
 pub(super) fn remove(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -176,7 +178,7 @@ fn nobody_undoes_what_another_process_changes() {
             }
         }
     };
-    let adding = ["a", "b"].map(|who| std::thread::spawn(add(who)));
+    let adding = ["a", "b"].map(|who| thread::spawn(add(who)));
     for adding in adding {
         adding.join().expect("it ends");
     }
@@ -197,8 +199,8 @@ fn who_holds_the_file_for_ever_holds_nobody_up() {
     let (named, error) = forget_leftovers(&file, &[account("a")]).expect_err("it is held");
     assert_eq!((named, error.kind()), (lock.clone(), std::io::ErrorKind::TimedOut));
     // Who waits gets it as soon as it is free.
-    let forgetting = std::thread::spawn(move || forget_leftovers(&file, &[account("a")]).expect("forgotten"));
-    std::thread::sleep(Duration::from_millis(50));
+    let forgetting = thread::spawn(move || forget_leftovers(&file, &[account("a")]).expect("forgotten"));
+    thread::sleep(Duration::from_millis(50));
     drop(held);
     assert_eq!(forgetting.join().expect("it ends"), 1);
     assert_eq!((fs::read(&lock).expect("it stays"), mode(&lock)), (Vec::new(), 0o600), "it holds nothing");
@@ -229,4 +231,22 @@ fn what_is_left_beside_the_file_is_joined_to_it_and_forgotten_there() {
     assert_eq!(read(&file).expect("read"), [of("a"), of("c")]);
     assert!(!further(2).exists(), "it is in the file");
     assert_eq!(read(&file).expect("read"), [of("a"), of("c")]);
+}
+
+/// Whoever is alone with the file removes what a crash left half-written, and cannot know what is being written.
+#[test]
+fn what_is_left_beside_the_file_is_not_taken_for_what_a_crash_left() {
+    let (_folder, file) = left(&[]);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                read(&file).expect("nobody else has it");
+            }
+        });
+        let added = (0..50).map(|number| add_beside(&file, &[of(&format!("reader-{number}"))])).collect::<Vec<_>>();
+        is_over.store(true, Ordering::Relaxed);
+        assert!(added.iter().all(Result::is_ok), "{added:?}");
+    });
+    assert_eq!(read(&file).expect("read").len(), 50);
 }

@@ -29,9 +29,12 @@ pub struct Forgotten {
 }
 
 /// Tables with rows that name an account by these two columns.
-const ROWS: [&str; 4] = [
+const ROWS: [&str; 5] = [
     "DELETE FROM account WHERE institution = $1 AND identifier = $2",
     "DELETE FROM habit WHERE institution = $1 AND identifier = $2",
+    // An identity service lets anybody in as an integration. One that is registered is no person.
+    "DELETE FROM integration_accepted WHERE institution = $1 AND identifier = $2 AND NOT EXISTS \
+         (SELECT 1 FROM integration WHERE institution = $1 AND identifier = $2)",
     "DELETE FROM report_alias WHERE institution = $1 AND (identifier = $2 OR alias = $2)",
     "DELETE FROM report_row WHERE institution = $1 AND identifier = $2",
 ];

@@ -95,18 +95,15 @@ impl FlagRow {
         self.reasons.iter().filter_map(|reason| reason.cleared_at).max()
     }
 
-    fn found<'a>(&'a self, findings: &'a [Finding]) -> impl Iterator<Item = &'a ReasonRecord> {
-        self.reasons.iter().filter(|reason| findings.iter().any(|finding| finding.reason == reason.reason))
-    }
-
     /// Whether the reason of any of these findings is not over.
     pub(crate) fn stands_for(&self, findings: &[Finding]) -> bool {
-        self.found(findings).any(|reason| reason.cleared_at.is_none())
+        let is_found = |reason: &ReasonRecord| findings.iter().any(|finding| finding.reason == reason.reason);
+        self.reasons.iter().any(|reason| reason.cleared_at.is_none() && is_found(reason))
     }
 
-    /// How often the reason was seen that was seen most, of those of these findings.
-    pub(crate) fn most_found(&self, findings: &[Finding]) -> u64 {
-        self.found(findings).map(|reason| reason.count).max().unwrap_or(0)
+    /// How often the reason was seen that was seen most.
+    pub(crate) fn most_found(&self) -> u64 {
+        self.reasons.iter().map(|reason| reason.count).max().unwrap_or(0)
     }
 
     /// Adds a finding that was seen `count` times; true when that is news: its reason is new, had been over, or is more
@@ -135,7 +132,6 @@ impl FlagRow {
                 cleared_at: over,
             });
             self.reasons.sort_by_key(|reason| reason.reason);
-            self.stay_closed();
             return over.is_none();
         };
         let is_newest = last >= known.last_seen;
@@ -147,7 +143,6 @@ impl FlagRow {
         }
         if over.is_some() {
             known.cleared_at = known.cleared_at.and(over);
-            self.stay_closed();
             return false;
         }
         let (was_over, was_severe) = (known.cleared_at.take().is_some(), known.severity);
@@ -162,13 +157,6 @@ impl FlagRow {
             known.integration = integration.cloned();
         }
         was_over || known.severity > was_severe
-    }
-
-    /// A flag that is resolved was so once its last reason had ended.
-    fn stay_closed(&mut self) {
-        if self.life.state == FlagState::Resolved {
-            self.closed_at = self.closed_at.max(self.last_end());
-        }
     }
 
     /// Ends the reasons that a fact seen at `at` shows to be over; true where it ends any. Those of a flag that was closed

@@ -106,7 +106,7 @@ async fn record_one(
                 Some(known) => known,
                 None => begin(write, &account, seen.first).await?,
             };
-            let sighting = Sighting { presented: &gathered.account, seen, history: &history };
+            let sighting = Sighting { gathered, seen, history: &history };
             flag = Some(find(write, known, before.as_ref(), &findings, &sighting).await?);
         }
         let Some(known) = flag.as_ref().filter(|known| before.as_ref() != Some(*known)) else { continue };
@@ -184,19 +184,26 @@ async fn learn(
     Ok(History { reported, accepted, accepted_elsewhere })
 }
 
-/// A fact, the identifier that was presented, and what was known of its account.
+/// A fact, what it was gathered with, and what was known of its account.
 struct Sighting<'a> {
-    presented: &'a AccountId,
+    gathered: &'a Gathered,
     seen: &'a Seen,
     history: &'a History,
 }
 
 impl Sighting<'_> {
-    /// Whether its call is counted by another: that an integration was refused stands beside what its account was
+    /// Whether its call is counted by another fact: that an integration was refused stands beside what its account was
     /// refused for.
     fn is_of_a_counted_call(&self) -> bool {
-        let is_own = |integration: &IntegrationName| integration.account() == self.presented;
+        let is_own = |integration: &IntegrationName| *integration.account() == self.gathered.account;
         matches!(self.seen.fact, Fact::Refused(..)) && self.seen.integration.as_ref().is_some_and(is_own)
+    }
+
+    /// Whether that one is still to come, as it was seen once more after this.
+    fn is_counted_later(&self) -> bool {
+        let counts_it = |other: &Seen| other.first <= self.seen.last && self.seen.last < other.last;
+        let mut refused = self.gathered.seen.iter().filter(|other| other.fact == Fact::IntegrationRefused);
+        self.is_of_a_counted_call() && refused.any(counts_it)
     }
 }
 
@@ -214,12 +221,13 @@ async fn find(
         let over = over_since(finding, history, seen.last);
         is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count, over);
     }
-    flag.count = if sighting.is_of_a_counted_call() {
+    if !sighting.is_of_a_counted_call() {
+        flag.count = flag.count.saturating_add(seen.count);
+    }
+    if !sighting.is_counted_later() {
         // No less often than any of its reasons: the integration may have called with its own account like a reader's.
-        flag.count.max(flag.most_found(findings))
-    } else {
-        flag.count.saturating_add(seen.count)
-    };
+        flag.count = flag.count.max(flag.most_found());
+    }
     let recur = Move::Recur { is_new: is_news };
     // A recurrence is always legal. What was over before it was written is none.
     if flag.stands_for(findings)

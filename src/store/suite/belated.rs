@@ -9,6 +9,7 @@ use crate::store::{ListedAccount, Seen};
 on_every_database!(
     nobody_is_flagged_again_by_what_was_seen_before_they_were_forgotten,
     who_comes_again_after_it_is_flagged_by_that_alone,
+    who_was_let_in_as_an_integration_is_forgotten_as_such_too,
     who_was_known_before_and_still_is_was_not_forgotten,
 );
 
@@ -47,6 +48,22 @@ async fn who_comes_again_after_it_is_flagged_by_that_alone(fresh: Fresh) {
     record(&fresh.database, "reader", both).await.expect("a flag");
     let flag = all(&fresh.database).await.remove(0);
     assert_eq!((flag.first_seen, flag.last_seen, flag.count), (at(11), at(13), 3), "{flag:?}");
+}
+
+async fn who_was_let_in_as_an_integration_is_forgotten_as_such_too(fresh: Fresh) {
+    let (database, name) = (&fresh.database, integration("person"));
+    database.integrations().note_accepted(&name, at(1)).await.expect("noted");
+    record(database, "person", vec![seen(Fact::MustChange, at(1))]).await.expect("a flag");
+    forget(&fresh, "person").await;
+    assert_eq!(database.integrations().accepted_before().await.expect("read"), []);
+    assert_eq!(record(database, "person", vec![seen(refused(Rejection::Locked), at(9))]).await, None);
+    // One that is registered is what it was: its name is the registry's.
+    let hash = crate::store::suite::harness::hash("one");
+    database.integrations().insert(&name, &hash, at(20)).await.expect("registered");
+    database.integrations().note_accepted(&name, at(20)).await.expect("noted");
+    record(database, "person", vec![seen(Fact::MustChange, at(21))]).await.expect("a flag");
+    forget(&fresh, "person").await;
+    assert_eq!(database.integrations().accepted_before().await.expect("read"), [name]);
 }
 
 async fn who_was_known_before_and_still_is_was_not_forgotten(fresh: Fresh) {

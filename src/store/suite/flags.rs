@@ -129,13 +129,17 @@ async fn one_call_of_an_integration_counts_once_whatever_is_told_of_its_account(
     let evidence: Vec<(Reason, u64)> = detail.reasons.iter().map(|reason| (reason.reason, reason.count)).collect();
     assert_eq!((detail.flag.count, evidence), (5, vec![(Reason::IntegrationRefused, 5), (Reason::Locked, 5)]));
     assert!(detail.sources.iter().all(|source| source.count == 5), "{:?}", detail.sources);
+    // What is told of the account may end before the calls do.
+    let of_first = vec![Seen { count: 2, first: at(32), ..own(Fact::IntegrationRefused, 36) }, own(locked, 33)];
+    record(&fresh.database, "proxy", of_first).await.expect("a flag");
+    assert_eq!(all(&fresh.database).await[0].count, 7);
     // Who presents it as anybody's is another caller, or the integration in the place of a reader.
     record(&fresh.database, "proxy", vec![Seen { integration: Some(integration("kiosk")), ..seen(locked, at(40)) }])
         .await;
-    assert_eq!(all(&fresh.database).await[0].count, 6);
+    assert_eq!(all(&fresh.database).await[0].count, 8);
     record(&fresh.database, "kiosk", vec![Seen { integration: Some(integration("kiosk")), ..seen(locked, at(40)) }])
         .await;
-    assert_eq!(all(&fresh.database).await.iter().map(|flag| flag.count).sum::<u64>(), 7);
+    assert_eq!(all(&fresh.database).await.iter().map(|flag| flag.count).sum::<u64>(), 9);
 }
 
 async fn what_is_said_of_an_integration_and_of_its_account_is_one_flag_and_ends_each_by_itself(fresh: Fresh) {
