@@ -56,7 +56,7 @@ pub(crate) async fn act(database: &Database, id: &FlagId, action: &Action) -> Re
     }
     after.live_on(life, action.at);
     if action.to_do == Move::Resolve {
-        after.end_reasons(action.at);
+        after.end_reasons();
     }
     if let Some(name) = &action.assignee {
         after.assignee = Some(trail::actor(&mut write, name).await?);

@@ -174,10 +174,10 @@ impl FlagRow {
         any
     }
 
-    /// Ends every reason: an operator knows that they are gone.
-    pub(crate) fn end_reasons(&mut self, at: Timestamp) {
+    /// Ends every reason as the flag is closed: an operator knows that they are gone.
+    pub(crate) fn end_reasons(&mut self) {
         for reason in self.reasons.iter_mut().filter(|reason| reason.cleared_at.is_none()) {
-            reason.cleared_at = Some(at);
+            reason.cleared_at = self.closed_at;
         }
     }
 

@@ -119,6 +119,20 @@ async fn what_an_operator_closed_stays_closed_since_then_whatever_comes_late(fre
     check_totals(&fresh.database).await;
 }
 
+async fn an_operator_behind_whose_clock_a_reason_ended_takes_up_what_they_closed(fresh: Fresh) {
+    sees(&fresh, Fact::IntegrationRefused, 10).await.expect("a flag");
+    sees(&fresh, refused(Rejection::Locked), 20).await;
+    sees(&fresh, Fact::Accepted, 200).await;
+    let id = flag(&fresh, "reader").await.id;
+    for (to_do, moment) in [(Move::Resolve, 100), (Move::Reopen, 300)] {
+        let note = Some("it is known".to_owned());
+        let action = Action { to_do, actor: "mia".to_owned(), assignee: None, note, at: at(moment) };
+        fresh.database.flags().act(&id, &action).await.expect("done");
+    }
+    assert!(standing(&flag(&fresh, "reader").await).contains(&Reason::IntegrationRefused), "why it was closed");
+    check_totals(&fresh.database).await;
+}
+
 /// What may be seen of one account, whose sign-ins come by two systems.
 fn sightings() -> impl Strategy<Value = Vec<Seen>> {
     let told = |rejection| Just(refused(rejection));
@@ -168,5 +182,6 @@ on_every_database![
     late_evidence_is_added_to_a_flag_that_stands_as_over,
     a_flag_that_is_taken_up_again_has_a_reason_even_when_it_ended_before_the_flag_was_closed,
     what_an_operator_closed_stays_closed_since_then_whatever_comes_late,
+    an_operator_behind_whose_clock_a_reason_ended_takes_up_what_they_closed,
     in_whatever_order_a_flag_stands_as_long_as_one_of_its_reasons,
 ];
