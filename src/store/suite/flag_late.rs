@@ -26,6 +26,14 @@ async fn sees(fresh: &Fresh, fact: Fact, moment: i64) -> Option<FlagState> {
     record(&fresh.database, "reader", vec![seen(fact, at(moment))]).await.map(|recorded| recorded.state)
 }
 
+/// An operator's move of the reader's flag.
+async fn does(fresh: &Fresh, to_do: Move, moment: i64) {
+    let note = Some("it is known".to_owned());
+    let action = Action { to_do, actor: "mia".to_owned(), assignee: None, note, at: at(moment) };
+    let id = flag(fresh, "reader").await.id;
+    fresh.database.flags().act(&id, &action).await.expect("done");
+}
+
 async fn a_flag_does_not_open_again_by_a_reason_that_ended_after_it_was_seen(fresh: Fresh) {
     sees(&fresh, refused(Rejection::Locked), 10).await.expect("a flag");
     sees(&fresh, Fact::IntegrationRefused, 20).await.expect("a second reason");
@@ -83,35 +91,23 @@ async fn late_evidence_is_added_to_a_flag_that_stands_as_over(fresh: Fresh) {
 
 async fn a_flag_that_is_taken_up_again_has_a_reason_even_when_it_ended_before_the_flag_was_closed(fresh: Fresh) {
     sees(&fresh, refused(Rejection::Locked), 10).await.expect("a flag");
-    let id = flag(&fresh, "reader").await.id;
-    let does = async |to_do, moment| {
-        let note = Some("it is known".to_owned());
-        let action = Action { to_do, actor: "mia".to_owned(), assignee: None, note, at: at(moment) };
-        fresh.database.flags().act(&id, &action).await.expect("done");
-    };
-    does(Move::Dismiss, 200).await;
+    does(&fresh, Move::Dismiss, 200).await;
     assert_eq!(sees(&fresh, Fact::Accepted, 150).await, Some(FlagState::Dismissed));
-    does(Move::Reopen, 300).await;
+    does(&fresh, Move::Reopen, 300).await;
     assert_eq!(standing(&flag(&fresh, "reader").await), [Reason::Locked]);
     check_totals(&fresh.database).await;
 }
 
 async fn what_an_operator_closed_stays_closed_since_then_whatever_comes_late(fresh: Fresh) {
     sees(&fresh, Fact::IntegrationRefused, 10).await.expect("a flag");
-    let id = flag(&fresh, "reader").await.id;
-    let does = async |to_do, moment| {
-        let note = Some("it is known".to_owned());
-        let action = Action { to_do, actor: "mia".to_owned(), assignee: None, note, at: at(moment) };
-        fresh.database.flags().act(&id, &action).await.expect("done");
-    };
-    does(Move::Resolve, 100).await;
+    does(&fresh, Move::Resolve, 100).await;
     sees(&fresh, Fact::Accepted, DAY).await;
     // Seen after it was closed, and over by the sign-in.
     assert_eq!(sees(&fresh, refused(Rejection::Locked), 300).await, Some(FlagState::Resolved));
     assert_eq!(flag(&fresh, "reader").await.closed_at, Some(at(100)), "nobody closed it again");
-    does(Move::Reopen, DAY + 1).await;
+    does(&fresh, Move::Reopen, DAY + 1).await;
     assert!(standing(&flag(&fresh, "reader").await).contains(&Reason::IntegrationRefused), "why it was closed");
-    does(Move::Resolve, DAY + 2).await;
+    does(&fresh, Move::Resolve, DAY + 2).await;
     sees(&fresh, Fact::Accepted, 3 * DAY).await;
     assert_eq!(sees(&fresh, refused(Rejection::Expired), 2 * DAY).await, Some(FlagState::Resolved));
     // This is no less a recurrence.
@@ -123,12 +119,8 @@ async fn an_operator_behind_whose_clock_a_reason_ended_takes_up_what_they_closed
     sees(&fresh, Fact::IntegrationRefused, 10).await.expect("a flag");
     sees(&fresh, refused(Rejection::Locked), 20).await;
     sees(&fresh, Fact::Accepted, 200).await;
-    let id = flag(&fresh, "reader").await.id;
-    for (to_do, moment) in [(Move::Resolve, 100), (Move::Reopen, 300)] {
-        let note = Some("it is known".to_owned());
-        let action = Action { to_do, actor: "mia".to_owned(), assignee: None, note, at: at(moment) };
-        fresh.database.flags().act(&id, &action).await.expect("done");
-    }
+    does(&fresh, Move::Resolve, 100).await;
+    does(&fresh, Move::Reopen, 300).await;
     assert!(standing(&flag(&fresh, "reader").await).contains(&Reason::IntegrationRefused), "why it was closed");
     check_totals(&fresh.database).await;
 }
