@@ -32,7 +32,7 @@ pub use attempts::{LedgerReceiver, keep_ledger};
 pub use call::{Body, Call, Presented, Reply};
 pub use canary::Canaries;
 pub use flagging::{AcceptedReceiver, FlagReceiver, FlagWriter};
-pub use leftovers::{LEFTOVERS, forget_leftovers, reach_leftovers};
+pub use leftovers::{LEFTOVERS, Leftovers};
 pub use lifecycle::{LifecycleFields, LifecycleSettings};
 pub use outcome::{CallError, Outcome, Stranger};
 pub use question::IdentityUse;

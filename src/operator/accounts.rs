@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::{AccountId, Clock, Institution, Password, Timestamp};
-use crate::gateway::{LEFTOVERS, forget_leftovers, reach_leftovers};
+use crate::gateway::{LEFTOVERS, Leftovers};
 use crate::identity::HashingPool;
 use crate::operator::{OperatorError, moment, secret};
 use crate::store::{
@@ -188,14 +188,13 @@ impl Accounts {
     /// # Errors
     /// When nothing is known of the account, or the store or a file in the folder fails.
     pub async fn forget(&self, account: &AccountId, actor: &str, data: &Path) -> Result<ForgottenView, OperatorError> {
-        let file = data.join(LEFTOVERS);
         let failed = |(file, source)| OperatorError::File { file, source };
         // Before anything is gone: afterwards nobody knows which further identifiers are theirs.
-        reach_leftovers(&file).map_err(failed)?;
+        let leftovers = Leftovers::reach(&data.join(LEFTOVERS)).map_err(failed)?;
         let forgotten = self.erasure.forget(account, actor, self.clock.now()).await?;
         let only = [account.clone()];
         let identifiers = forgotten.as_ref().map_or(&only[..], |forgotten| &forgotten.identifiers);
-        let left = forget_leftovers(&file, identifiers).map_err(failed)?;
+        let left = leftovers.forget(identifiers).map_err(failed)?;
         let view = ForgottenView {
             institution: account.institution().to_string(),
             identifiers: identifiers.iter().map(|known| known.identifier().to_owned()).collect(),

@@ -63,38 +63,41 @@ pub(crate) fn add_beside(file: &Path, gathered: &[Gathered]) -> io::Result<PathB
     further::add(file, &spell(gathered)?)
 }
 
-/// Waits until nobody else changes what the last stop left.
-///
-/// # Errors
-/// When another process has it for long, or it is out of reach; which file.
-pub fn reach_leftovers(file: &Path) -> Result<(), (PathBuf, io::Error)> {
-    get(file).map(drop)
+/// What the last stop left, which nobody else changes as long as somebody has it.
+pub struct Leftovers {
+    file: PathBuf,
+    _alone: Alone,
 }
 
-/// Takes everything about these accounts out of what the last stop left, and out of what could not be read of it as far as
-/// it says whom it is about; gives how many lines that were.
-///
-/// # Errors
-/// When another process has the file for long, or a file cannot be read or written; which one. It is taken out of the
-/// others all the same.
-pub fn forget_leftovers(file: &Path, accounts: &[AccountId]) -> Result<u64, (PathBuf, io::Error)> {
-    let _alone = get(file)?;
-    let beside = |files: fn(&Path) -> io::Result<Vec<PathBuf>>| {
-        files(file).map_err(|error| (names::folder(file).to_path_buf(), error))
-    };
-    let (further, unreadable) = (beside(further::files)?, beside(unreadable::files)?);
-    let (mut gone, mut failed) = (0, None);
-    for file in once(file.to_path_buf()).chain(further).chain(unreadable) {
-        match forget(&file, accounts) {
-            Ok(lines) => gone += lines,
-            Err(error) => drop(failed.get_or_insert((file, error))),
-        }
+impl Leftovers {
+    /// Waits until nobody else has it.
+    ///
+    /// # Errors
+    /// When another process has it for long, or it is out of reach; which file.
+    pub fn reach(file: &Path) -> Result<Self, (PathBuf, io::Error)> {
+        let alone = alone(file, lock::COMMAND).map_err(|error| (lock::lock(file), error))?;
+        Ok(Self { file: file.to_path_buf(), _alone: alone })
     }
-    failed.map_or(Ok(gone), Err)
-}
 
-fn get(file: &Path) -> Result<Alone, (PathBuf, io::Error)> {
-    alone(file, lock::COMMAND).map_err(|error| (lock::lock(file), error))
+    /// Takes everything about these accounts out of it, and out of what could not be read of it as far as it says whom it is
+    /// about; gives how many lines that were.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written; which one. It is taken out of the others all the same.
+    pub fn forget(self, accounts: &[AccountId]) -> Result<u64, (PathBuf, io::Error)> {
+        let beside = |files: fn(&Path) -> io::Result<Vec<PathBuf>>| {
+            files(&self.file).map_err(|error| (names::folder(&self.file).to_path_buf(), error))
+        };
+        let (further, unreadable) = (beside(further::files)?, beside(unreadable::files)?);
+        let (mut gone, mut failed) = (0, None);
+        for file in once(self.file.clone()).chain(further).chain(unreadable) {
+            match forget(&file, accounts) {
+                Ok(lines) => gone += lines,
+                Err(error) => drop(failed.get_or_insert((file, error))),
+            }
+        }
+        failed.map_or(Ok(gone), Err)
+    }
 }
 
 fn forget(file: &Path, accounts: &[AccountId]) -> io::Result<u64> {

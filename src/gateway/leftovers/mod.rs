@@ -13,6 +13,6 @@ mod replace;
 mod tests;
 mod unreadable;
 
-pub use file::{LEFTOVERS, forget_leftovers, reach_leftovers};
+pub use file::{LEFTOVERS, Leftovers};
 pub(crate) use file::{add_beside, change, read};
 pub(crate) use unreadable::unreadable;

@@ -3,18 +3,23 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
+use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::domain::{Fact, GuessFacts, Rejection, Repeat};
-use crate::gateway::leftovers::{LEFTOVERS, add_beside, change, forget_leftovers, read, unreadable};
+use crate::domain::{AccountId, Fact, GuessFacts, Rejection, Repeat};
+use crate::gateway::leftovers::{LEFTOVERS, Leftovers, add_beside, change, read, unreadable};
 use crate::store::suite::harness::{account, at, integration};
 use crate::store::{Gathered, Seen};
+
+fn forget_leftovers(file: &Path, accounts: &[AccountId]) -> Result<u64, (PathBuf, io::Error)> {
+    Leftovers::reach(file)?.forget(accounts)
+}
 
 fn seen(fact: Fact) -> Seen {
     Seen {
@@ -172,7 +177,7 @@ fn nobody_undoes_what_another_process_changes() {
             for number in 0..TIMES {
                 // A machine that is busy may let one wait for long; then it tries again.
                 while let Err(error) = change(&file, &HashSet::new(), &[of(&format!("{who}{number}"))]) {
-                    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
                 }
                 forget_leftovers(&file, &[account(&format!("{who}{}", number / 2))]).expect("forgotten");
             }
@@ -197,7 +202,7 @@ fn who_holds_the_file_for_ever_holds_nobody_up() {
     let error = change(&file, &HashSet::new(), &[of("b")]).expect_err("it is held");
     assert_eq!(error.to_string(), "another process holds flags-left-over.lock");
     let (named, error) = forget_leftovers(&file, &[account("a")]).expect_err("it is held");
-    assert_eq!((named, error.kind()), (lock.clone(), std::io::ErrorKind::TimedOut));
+    assert_eq!((named, error.kind()), (lock.clone(), io::ErrorKind::TimedOut));
     // Who waits gets it as soon as it is free.
     let forgetting = thread::spawn(move || forget_leftovers(&file, &[account("a")]).expect("forgotten"));
     thread::sleep(Duration::from_millis(50));
