@@ -54,14 +54,9 @@ pub(crate) async fn follow_changes(
 }
 
 /// Writes down which integrations an identity service accepted, off the calls' path.
-pub(crate) async fn note_accepted(
-    mut accepted: AcceptedReceiver,
-    table: IntegrationTable,
-    clock: Arc<dyn Clock>,
-    stop: CancellationToken,
-) {
-    while let Some(name) = tokio::select! { name = accepted.next() => name, () = stop.cancelled() => None } {
-        if let Err(error) = table.note_accepted(&name, clock.now()).await {
+pub(crate) async fn note_accepted(mut accepted: AcceptedReceiver, table: IntegrationTable, stop: CancellationToken) {
+    while let Some((name, at)) = tokio::select! { name = accepted.next() => name, () = stop.cancelled() => None } {
+        if let Err(error) = table.note_accepted(&name, at).await {
             tracing::warn!(error = %error, integration.id = %name, "integration.not_noted");
         }
     }

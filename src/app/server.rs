@@ -116,7 +116,7 @@ impl Server {
         let flag_writer = start_part(&part_ended, writer.run(queues.flags, stop_writing.clone()));
         let count = keep_usage(queues.usage, Arc::new(database.usage()), stop_writing.clone());
         let usage_keeper = start_part(&part_ended, count);
-        let note = note_accepted(queues.accepted, database.integrations(), clock.clone(), stop_writing.clone());
+        let note = note_accepted(queues.accepted, database.integrations(), stop_writing.clone());
         background.push(start_part(&part_ended, note));
         let store_health = foundation.health.component("store", "database", clock.now());
         let watch = (store_health, clock.clone());

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{AccountId, Clock, Fact, IncidentId, IntegrationName};
+use crate::domain::{AccountId, Clock, Fact, IncidentId, IntegrationName, Timestamp};
 use crate::gateway::attempts::{CallerRates, LedgerReceiver, Shield};
 use crate::gateway::call::{Call, Reply};
 use crate::gateway::flagging::{AcceptedReceiver, FlagQueue, FlagReceiver, Sighting};
@@ -90,7 +90,7 @@ pub struct Gateway {
     /// Integrations that an identity service accepted: they can be flagged like registered ones. With each whether the
     /// store was told.
     accepted: RwLock<HashMap<AccountId, bool>>,
-    first_accepted: mpsc::Sender<IntegrationName>,
+    first_accepted: mpsc::Sender<(IntegrationName, Timestamp)>,
     looker: Looker,
     asks: TaskTracker,
 }
@@ -281,7 +281,7 @@ impl Gateway {
     /// Remembers that an identity service accepted an integration.
     pub(crate) fn remember_accepted(&self, name: &IntegrationName) {
         let told = self.accepted.write().unwrap_or_else(PoisonError::into_inner).insert(name.account().clone(), true);
-        if told != Some(true) && self.first_accepted.try_send(name.clone()).is_err() {
+        if told != Some(true) && self.first_accepted.try_send((name.clone(), self.clock.now())).is_err() {
             tracing::warn!(integration.id = %name, "integration.not_noted");
         }
     }

@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 
 use crate::domain::{IntegrationName, Timestamp};
 use crate::store::changes::{self, Change};
+use crate::store::flags::trail;
 use crate::store::patience::in_time;
 use crate::store::{Database, StoreError, StoredHash, row};
 
@@ -183,16 +184,21 @@ impl IntegrationTable {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Notes that an integration, registered or not, was let in.
+    /// Notes that an integration, registered or not, was let in at `at`; not if anybody was forgotten since: it may be
+    /// they, and whoever is let in again is noted then.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn note_accepted(&self, name: &IntegrationName, now: Timestamp) -> Result<(), StoreError> {
-        in_time(self.note_accepted_once(name, now)).await
+    pub async fn note_accepted(&self, name: &IntegrationName, at: Timestamp) -> Result<(), StoreError> {
+        in_time(self.note_accepted_once(name, at)).await
     }
 
-    async fn note_accepted_once(&self, name: &IntegrationName, now: Timestamp) -> Result<(), StoreError> {
+    async fn note_accepted_once(&self, name: &IntegrationName, at: Timestamp) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
+        trail::take_turn(&mut write).await?;
+        if changes::last_forgetting(&mut write).await?.is_some_and(|forgotten| at <= forgotten) {
+            return Ok(());
+        }
         sqlx::query(
             "INSERT INTO integration_accepted (institution, identifier, name, first_at, last_at) \
              VALUES ($1, $2, $3, $4, $4) ON CONFLICT (institution, identifier) DO UPDATE SET \
@@ -202,7 +208,7 @@ impl IntegrationTable {
         .bind(name.institution().as_str())
         .bind(name.account().identifier())
         .bind(name.as_str())
-        .bind(now.as_millis())
+        .bind(at.as_millis())
         .execute(&mut *write)
         .await
         .map_err(StoreError::during("note an integration"))?;

@@ -47,9 +47,10 @@ pub(crate) struct Breaker {
 enum State {
     Closed {
         run: Run,
-        /// When a probe finds out what it was, unless an answer comes first. One account that alone met enough of it is not
-        /// asked about until then.
+        /// When a probe finds out what it was, unless an answer comes first.
         probe_at: Option<Instant>,
+        /// One account met enough of it, alone and since the last answer, and is not asked about until then.
+        spares_one: bool,
     },
     Open {
         probe_at: Instant,
@@ -71,7 +72,7 @@ struct Place {
 
 impl State {
     fn closed() -> Self {
-        Self::Closed { run: Run::default(), probe_at: None }
+        Self::Closed { run: Run::default(), probe_at: None, spares_one: false }
     }
 }
 
@@ -84,7 +85,9 @@ impl Breaker {
     /// How long a question about `who` is refused at least; zero when a probe is due.
     pub(crate) fn refuses(&self, who: Who, now: Instant) -> Option<Duration> {
         let until = match &self.state {
-            State::Closed { run, probe_at } => probe_at.filter(|_| run.lonely(self.outages) == Some(who)),
+            State::Closed { run, probe_at, spares_one } => {
+                probe_at.filter(|_| *spares_one && run.lonely(self.outages) == Some(who))
+            }
             State::Open { probe_at } => Some(*probe_at),
             State::Trial { probe_at, places, .. } => {
                 let has_room = places.len() < self.places() && places.iter().all(|place| place.who != who);
@@ -140,7 +143,9 @@ impl Breaker {
         match (&mut self.state, about) {
             (_, About::Account) => self.state = State::closed(),
             // It ends no run: a service that fails everybody may well go on to say whom it does not know.
-            (State::Closed { probe_at, .. }, About::Probe | About::Stranger) => *probe_at = None,
+            (State::Closed { probe_at, spares_one, .. }, About::Probe | About::Stranger) => {
+                (*probe_at, *spares_one) = (None, false);
+            }
             (State::Open { .. }, About::Probe | About::Stranger) => {
                 self.state = State::Trial { probe_at: next, places: Vec::new(), run: Run::default() };
             }
@@ -163,15 +168,16 @@ impl Breaker {
     pub(crate) fn failed(&mut self, error: &IdentityError, who: Who, now: Instant) -> bool {
         let next = now + self.probe_after;
         match &mut self.state {
-            State::Closed { run, probe_at } => {
-                run.add(error, who, self.outages);
+            State::Closed { run, probe_at, spares_one } => {
+                if !run.add(error, who, self.outages) {
+                    return false;
+                }
                 if run.is_over(self.outages) {
                     self.state = State::Open { probe_at: next };
                     return true;
                 }
-                if !run.is_empty() {
-                    probe_at.get_or_insert(next);
-                }
+                probe_at.get_or_insert(next);
+                *spares_one |= run.lonely(self.outages) == Some(who);
             }
             // Only probes go out, and those have their times.
             State::Open { .. } => {}

@@ -83,6 +83,20 @@ fn an_account_that_alone_meets_outages_is_left_alone_by_itself() {
 }
 
 #[test]
+fn whom_a_probe_showed_to_be_in_trouble_alone_is_left_alone_by_its_own_next_outage_only() {
+    let queue = IdentityError::unsent(NoAnswer::TimedOut, "queue");
+    for (error, asks) in [(puzzled(), true), (queue, false)] {
+        let mut breaker = after(&[(broken(), 1), (broken(), 1), (broken(), 1)]);
+        let now = Instant::now();
+        assert!(breaker.answered(About::Probe, NOBODY, now));
+        assert!(!breaker.failed(&error, 2, now));
+        assert_eq!(breaker.refuses(1, now), None, "{error}: that was another's");
+        assert_eq!(breaker.probe_at().is_some(), asks, "{error}");
+        assert!(!breaker.failed(&broken(), 1, now) && breaker.refuses(1, now).is_some());
+    }
+}
+
+#[test]
 fn our_own_queues_open_nothing() {
     let own = |no_answer| IdentityError::unsent(no_answer, "queue");
     let errors: Vec<_> =

@@ -45,10 +45,10 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Adds what `who` met, where so many `outages` are enough.
-    pub(crate) fn add(&mut self, error: &IdentityError, who: Who, outages: u32) {
+    /// Adds what `who` met, where so many `outages` are enough; false when that says nothing about the service.
+    pub(crate) fn add(&mut self, error: &IdentityError, who: Who, outages: u32) -> bool {
         match weigh(error) {
-            Weight::None => {}
+            Weight::None => return false,
             Weight::Anybody => {
                 self.unsent += 1;
                 self.count += 1;
@@ -60,6 +60,7 @@ impl Run {
             }
             Weight::OncePerAccount => add(&mut self.puzzled, who, outages.max(PUZZLED_MIN)),
         }
+        true
     }
 
     /// Whether it is taken for the service's.
@@ -68,10 +69,6 @@ impl Run {
         self.unsent >= outages
             || (self.count >= outages && self.accounts.len() > 1)
             || many(&self.puzzled) >= outages.max(PUZZLED_MIN)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.accounts.is_empty() && self.puzzled.is_empty()
     }
 
     /// The account that alone met enough outages.

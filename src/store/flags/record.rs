@@ -199,11 +199,11 @@ impl Sighting<'_> {
         matches!(self.seen.fact, Fact::Refused(..)) && self.seen.integration.as_ref().is_some_and(is_own)
     }
 
-    /// Whether that one is still to come, as it was seen once more after this.
+    /// Whether that one is still to come, as it was seen once more after this. Until then the reasons are ahead of the flag.
     fn is_counted_later(&self) -> bool {
         let counts_it = |other: &Seen| other.first <= self.seen.last && self.seen.last < other.last;
         let mut refused = self.gathered.seen.iter().filter(|other| other.fact == Fact::IntegrationRefused);
-        self.is_of_a_counted_call() && refused.any(counts_it)
+        refused.any(counts_it)
     }
 }
 
@@ -221,10 +221,11 @@ async fn find(
         let over = over_since(finding, history, seen.last);
         is_news |= flag.find(*finding, seen.integration.as_ref(), (seen.first, seen.last), seen.count, over);
     }
-    if !sighting.is_of_a_counted_call() {
+    let is_counted = sighting.is_of_a_counted_call();
+    if !is_counted {
         flag.count = flag.count.saturating_add(seen.count);
     }
-    if !sighting.is_counted_later() {
+    if seen.fact == Fact::IntegrationRefused || is_counted && !sighting.is_counted_later() {
         // No less often than any of its reasons: the integration may have called with its own account like a reader's.
         flag.count = flag.count.max(flag.most_found());
     }

@@ -56,6 +56,9 @@ async fn who_was_let_in_as_an_integration_is_forgotten_as_such_too(fresh: Fresh)
     record(database, "person", vec![seen(Fact::MustChange, at(1))]).await.expect("a flag");
     forget(&fresh, "person").await;
     assert_eq!(database.integrations().accepted_before().await.expect("read"), []);
+    // What was on its way to the store.
+    database.integrations().note_accepted(&name, at(10)).await.expect("left out");
+    assert_eq!(database.integrations().accepted_before().await.expect("read"), []);
     assert_eq!(record(database, "person", vec![seen(refused(Rejection::Locked), at(9))]).await, None);
     // One that is registered is what it was: its name is the registry's.
     let hash = crate::store::suite::harness::hash("one");

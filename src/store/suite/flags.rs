@@ -133,13 +133,19 @@ async fn one_call_of_an_integration_counts_once_whatever_is_told_of_its_account(
     let of_first = vec![Seen { count: 2, first: at(32), ..own(Fact::IntegrationRefused, 36) }, own(locked, 33)];
     record(&fresh.database, "proxy", of_first).await.expect("a flag");
     assert_eq!(all(&fresh.database).await[0].count, 7);
+    // Nor does another caller's, which comes between, count them.
+    record(&fresh.database, "proxy", vec![own(locked, 36)]).await.expect("a flag");
+    let kiosk = Seen { integration: Some(integration("kiosk")), ..seen(locked, at(38)) };
+    let between = vec![Seen { count: 2, first: at(36), ..own(Fact::IntegrationRefused, 39) }, own(locked, 37), kiosk];
+    record(&fresh.database, "proxy", between).await.expect("a flag");
+    assert_eq!(all(&fresh.database).await[0].count, 10);
     // Who presents it as anybody's is another caller, or the integration in the place of a reader.
     record(&fresh.database, "proxy", vec![Seen { integration: Some(integration("kiosk")), ..seen(locked, at(40)) }])
         .await;
-    assert_eq!(all(&fresh.database).await[0].count, 8);
+    assert_eq!(all(&fresh.database).await[0].count, 11);
     record(&fresh.database, "kiosk", vec![Seen { integration: Some(integration("kiosk")), ..seen(locked, at(40)) }])
         .await;
-    assert_eq!(all(&fresh.database).await.iter().map(|flag| flag.count).sum::<u64>(), 9);
+    assert_eq!(all(&fresh.database).await.iter().map(|flag| flag.count).sum::<u64>(), 12);
 }
 
 async fn what_is_said_of_an_integration_and_of_its_account_is_one_flag_and_ends_each_by_itself(fresh: Fresh) {
