@@ -169,15 +169,15 @@ impl Breaker {
         let next = now + self.probe_after;
         match &mut self.state {
             State::Closed { run, probe_at, spares_one } => {
-                if !run.add(error, who, self.outages) {
-                    return false;
-                }
+                let is_outage = run.add(error, who, self.outages);
                 if run.is_over(self.outages) {
                     self.state = State::Open { probe_at: next };
                     return true;
                 }
-                probe_at.get_or_insert(next);
-                *spares_one |= run.lonely(self.outages) == Some(who);
+                if is_outage {
+                    probe_at.get_or_insert(next);
+                    *spares_one |= run.lonely(self.outages) == Some(who);
+                }
             }
             // Only probes go out, and those have their times.
             State::Open { .. } => {}

@@ -89,6 +89,11 @@ impl DayBudget {
         self.asked += 1;
     }
 
+    /// Takes one back that reached nobody.
+    pub(crate) fn give_back_unshared(&mut self) {
+        self.asked = self.asked.saturating_sub(1);
+    }
+
     /// Counts a question for which [`check`](Self::check) found room just now.
     pub(crate) fn take(&mut self, caller: &Caller) {
         *self.by.entry(caller.clone()).or_default() += 1;

@@ -13,7 +13,7 @@ use crate::domain::{AccountId, Answer, Credentials, Institution, NoAnswer, Passw
 use crate::identity::guard::breaker::{About, NOBODY};
 use crate::identity::guard::watch::{Watch, now, within};
 use crate::identity::nobody::Nobody;
-use crate::identity::{Ask, IdentityError};
+use crate::identity::{Ask, IdentityError, Sent};
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -57,6 +57,9 @@ async fn send_probes(watch: &Watch, wake: &Notify, institution: &Institution, ti
         if goes {
             let said = probe(watch, institution, timeout).await;
             if let Err(error) = &said {
+                if error.sent == Sent::No {
+                    watch.turns().gives_probe_back();
+                }
                 tracing::warn!(
                     identity.name = watch.inner.name(), reason = error.no_answer.label(), error = %error,
                     "identity.still_away"

@@ -17,6 +17,11 @@ fn failing() -> Result<Answer, IdentityError> {
     Err(IdentityError::sent(NoAnswer::Unreachable, "HTTP 500"))
 }
 
+/// What one account meets for ever.
+fn twins() -> IdentityError {
+    IdentityError::unsent(NoAnswer::Misconfigured, "more than one entry is called as was asked")
+}
+
 /// Lets tasks beside this one come to their ends.
 async fn settle() {
     for _ in 0..10 {
@@ -150,9 +155,8 @@ async fn a_service_that_lets_a_probe_in_is_not_back() {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_that_is_always_in_trouble_keeps_nobody_from_a_service_that_is_back() {
-    let twins = IdentityError::unsent(NoAnswer::Misconfigured, "more than one entry is called as was asked");
     let script = vec![outage(), outage(), outage(), UNKNOWN];
-    let bench = Bench::with(&GuardSettings::default(), script, |script| script.troubled = Some(("twin", twins)));
+    let bench = Bench::with(&GuardSettings::default(), script, |script| script.troubled = Some(("twin", twins())));
     for _ in 0..3 {
         assert!(bench.ask("reader", None).await.is_err());
     }
@@ -186,9 +190,32 @@ async fn whether_it_is_the_one_account_or_the_service_shows_by_a_question_about_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_is_one_of_the_days_questions() {
+async fn a_set_up_error_of_one_account_sends_no_probes() {
+    let bench = Bench::new(&GuardSettings::default(), vec![Err(twins()), failing(), Err(twins())]);
+    assert!(bench.ask("twin", None).await.is_err());
+    tokio::time::advance(INTERVAL * 6).await;
+    settle().await;
+    assert_eq!(bench.asked(), 1, "it may be its own for ever");
+    assert!(bench.ask("reader", None).await.is_err());
+    probe(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_reached_nobody_is_none_of_the_days_questions() {
     let settings = GuardSettings { requests_per_day: std::num::NonZeroU64::new(8), ..GuardSettings::default() };
     let bench = Bench::new(&settings, vec![outage()]);
+    for _ in 0..3 {
+        assert!(bench.ask("reader", None).await.is_err());
+    }
+    for _ in 0..20 {
+        probe(&bench).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_one_of_the_days_questions() {
+    let settings = GuardSettings { requests_per_day: std::num::NonZeroU64::new(8), ..GuardSettings::default() };
+    let bench = Bench::new(&settings, vec![failing()]);
     for _ in 0..3 {
         assert!(bench.ask("reader", None).await.is_err());
     }

@@ -45,10 +45,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Adds what `who` met, where so many `outages` are enough; false when that says nothing about the service.
+    /// Adds what `who` met, where so many `outages` are enough; true when it was one, and no set-up error, which may be one
+    /// account's for ever, nor our own doing.
     pub(crate) fn add(&mut self, error: &IdentityError, who: Who, outages: u32) -> bool {
-        match weigh(error) {
-            Weight::None => return false,
+        let weight = weigh(error);
+        match weight {
+            Weight::None => {}
             Weight::Anybody => {
                 self.unsent += 1;
                 self.count += 1;
@@ -60,7 +62,7 @@ impl Run {
             }
             Weight::OncePerAccount => add(&mut self.puzzled, who, outages.max(PUZZLED_MIN)),
         }
-        true
+        matches!(weight, Weight::Anybody | Weight::Outage)
     }
 
     /// Whether it is taken for the service's.

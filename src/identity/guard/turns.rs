@@ -145,6 +145,11 @@ impl Turns {
         goes
     }
 
+    /// Notes that nothing of a probe was sent: the day is not spent by finding a service away.
+    pub(crate) fn gives_probe_back(&mut self) {
+        self.day.give_back_unshared();
+    }
+
     /// How long it still wants to be left alone.
     fn pause(&self, now: Instant) -> Option<Duration> {
         self.paused_until.map(|until| until.saturating_duration_since(now)).filter(|rest| !rest.is_zero())
