@@ -200,13 +200,19 @@ async fn a_set_up_error_of_one_account_sends_no_probes() {
     probe(&bench).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_probe_that_reached_nobody_is_none_of_the_days_questions() {
+/// A service with eight questions a day that was just left alone, and goes on as it began.
+async fn left_alone(said: Result<Answer, IdentityError>) -> Bench {
     let settings = GuardSettings { requests_per_day: std::num::NonZeroU64::new(8), ..GuardSettings::default() };
-    let bench = Bench::new(&settings, vec![outage()]);
+    let bench = Bench::new(&settings, vec![said]);
     for _ in 0..3 {
         assert!(bench.ask("reader", None).await.is_err());
     }
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_reached_nobody_is_none_of_the_days_questions() {
+    let bench = left_alone(outage()).await;
     for _ in 0..20 {
         probe(&bench).await;
     }
@@ -214,11 +220,7 @@ async fn a_probe_that_reached_nobody_is_none_of_the_days_questions() {
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_is_one_of_the_days_questions() {
-    let settings = GuardSettings { requests_per_day: std::num::NonZeroU64::new(8), ..GuardSettings::default() };
-    let bench = Bench::new(&settings, vec![failing()]);
-    for _ in 0..3 {
-        assert!(bench.ask("reader", None).await.is_err());
-    }
+    let bench = left_alone(failing()).await;
     for _ in 0..5 {
         probe(&bench).await;
     }
