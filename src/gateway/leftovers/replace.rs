@@ -81,11 +81,11 @@ mod tests {
     fn what_an_administrator_makes_belongs_to_whom_the_folder_belongs() {
         const SERVER: u32 = 12_345;
         let folder = tempfile::tempdir().expect("a folder");
-        if chown(folder.path(), Some(SERVER), None).is_err() {
-            return println!("skipped: only an administrator may give a folder away");
-        }
+        // Whoever is no administrator has a folder of their own, and what is made there is theirs as well.
+        let given = chown(folder.path(), Some(SERVER), None).is_ok();
+        let owner = if given { SERVER } else { fs::metadata(folder.path()).expect("it is there").uid() };
         let file = folder.path().join("left.jsonl");
         replace(&file, b"a name\n").expect("written");
-        assert_eq!(fs::metadata(&file).expect("it is there").uid(), SERVER);
+        assert_eq!(fs::metadata(&file).expect("it is there").uid(), owner);
     }
 }
